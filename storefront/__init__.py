@@ -1,0 +1,102 @@
+"""Stockbeat: a storefront whose stock counts are live and true."""
+
+from pathlib import Path
+
+from flask import Flask, Response, send_from_directory
+from sqlalchemy.orm import Session
+
+from storefront import cart, catalog, erp, live, ops, orders
+from storefront.catalog.events import variants_imported
+from storefront.core import db, errors, launch, log, money, redis, security
+from storefront.core.config import PROJECT_ROOT, Settings, load_settings
+from storefront.core.tools import keep, take
+from storefront.orders.checkout import Till
+from storefront.orders.payment import OnInvoice
+from storefront.stock import intake, levels
+from storefront.stock.rebuild import BackgroundRebuild
+from storefront.stock.stockroom import Stockroom
+
+SOCKET_IO_CLIENT = PROJECT_ROOT / "node_modules" / "socket.io-client" / "dist"
+MOST_REQUEST_BYTES = 256 * 1024
+
+
+def create_app(settings: Settings | None = None, *, serving: bool = False) -> Flask:
+    """Put the shop together. `serving`: this process answers visitors, so it needs Socket.IO and the relay too."""
+    settings = settings or load_settings()
+    app = Flask(__name__)
+    _configure(app, settings)
+    db.init_app(app, settings.database_url)
+    errors.init_app(app)
+    security.init_app(app)
+    money.init_app(app)
+    _keep_tools(app, settings)
+    for folder in (catalog, cart, orders, live):
+        folder.init_app(app)
+    ops.init_app(app, settings)
+    launch.init_app(app)
+    _connect_folders(app)
+    app.add_url_rule("/static/vendor/<name>", "vendor", _vendor)
+    if serving:
+        _serve(app, settings)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.extensions["settings"] = settings
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=not settings.development,
+        MAX_CONTENT_LENGTH=MOST_REQUEST_BYTES,
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    app.jinja_env.globals["shop_name"] = settings.shop_name
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+
+
+def _keep_tools(app: Flask, settings: Settings) -> None:
+    keep(app, "redis_url", lambda: redis.redis_url(settings))
+    keep(app, "stockroom", lambda: _open_stockroom(settings))
+    keep(app, "till", lambda: Till(OnInvoice(), settings.currency, settings.tax_percent))
+
+
+def _open_stockroom(settings: Settings) -> Stockroom:
+    url = settings.stock_redis_url or take("redis_url")
+    healing = BackgroundRebuild()
+    return Stockroom(
+        redis=redis.connect(url),
+        unfenced=redis.connect(url, max_connections=5),
+        engine=db.db.engine,
+        hold_ms=settings.hold_seconds * 1000,
+        durability=settings.hold_durability,
+        low_stock_threshold=settings.low_stock_threshold,
+        on_closed=healing.start,
+    )
+
+
+def _connect_folders(app: Flask) -> None:
+    """What a folder tells those that must not be known to it."""
+    erp.connect()
+    variants_imported.connect(_take_in)
+    app.jinja_env.globals["levels_of"] = lambda skus: levels.read(take("stockroom"), skus)
+    app.extensions["units_of"] = lambda skus: {
+        account.sku: account.on_hand for account in levels.accounts(take("stockroom"), skus)
+    }
+
+
+def _take_in(_sender: object, *, session: Session, units: dict[str, int], set_stock: bool) -> None:
+    intake.take_in(take("stockroom"), session, units, set_stock)
+
+
+def _serve(app: Flask, settings: Settings) -> None:
+    log.start_logging()
+    with app.app_context():
+        url = take("redis_url")
+        bus = redis.connect(settings.stock_redis_url or url, max_connections=2, socket_timeout=5.0)
+    app.extensions["socketio"] = live.serve(app, settings, bus)
+    ops.serve(app, url)
+
+
+def _vendor(name: str) -> Response:
+    """Files of the Socket.IO client as npm brought them; where it could not, pages go on without."""
+    return send_from_directory(Path(SOCKET_IO_CLIENT), name, max_age=86400)

@@ -1,0 +1,110 @@
+"""Refusals: what the shop says no to, each with one stable code, and how a no is told."""
+
+from typing import Any, ClassVar
+
+from flask import Flask, Response, jsonify, render_template, request
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.wrappers import Response as BaseResponse
+
+API_PREFIXES = ("/api/", "/live/")
+
+
+class Refusal(Exception):
+    """A request that cannot be granted; subclasses are named for the fact.
+
+    `code` is stable for programs, `title` is for people, `facts` go into the problem document.
+    """
+
+    code: ClassVar[str] = "refused"
+    status: ClassVar[int] = 409
+    title: ClassVar[str] = "This cannot be done"
+
+    def __init__(self, detail: str = "", **facts: Any):
+        super().__init__(detail or self.title)
+        self.detail = detail or self.title
+        self.facts = facts
+
+    def problem(self) -> dict[str, Any]:
+        """The problem document of RFC 9457, with `code` and the facts as extension members."""
+        return {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            **self.facts,
+        }
+
+
+class InvalidInput(Refusal):
+    code, status, title = "invalid_input", 422, "Some of the input is not valid"
+
+
+class CrossOrigin(Refusal):
+    code, status, title = "cross_origin", 403, "This request came from another site"
+
+
+class Unavailable(Refusal):
+    """Something behind the shop does not answer; try again after `retry_after` seconds."""
+
+    code, status, title = "unavailable", 503, "The shop is busy for a moment"
+
+    def __init__(self, detail: str = "", retry_after: int = 1, **facts: Any):
+        super().__init__(detail, **facts)
+        self.retry_after = retry_after
+
+
+def tell(refusal: Refusal) -> Response:
+    """A refusal as the caller reads it: problem+json under /api/ and /live/, else a page."""
+    if request.path.startswith(API_PREFIXES):
+        response = jsonify(refusal.problem())
+        response.mimetype = "application/problem+json"
+    else:
+        response = Response(render_template("error.html", problem=refusal.problem()), mimetype="text/html")
+    response.status_code = refusal.status
+    if isinstance(refusal, Unavailable):
+        response.headers["Retry-After"] = str(refusal.retry_after)
+    return response
+
+
+def _tell_http(error: HTTPException) -> Response:
+    answer = error.get_response()
+    refusal = Refusal(error.description or "")
+    problem = {**refusal.problem(), "title": error.name, "status": error.code, "code": _code_of(error)}
+    if request.path.startswith(API_PREFIXES):
+        told = jsonify(problem)
+        told.mimetype = "application/problem+json"
+    else:
+        told = Response(render_template("error.html", problem=problem), mimetype="text/html")
+    told.status_code = error.code or 500
+    for name in ("Allow", "Location", "Retry-After", "WWW-Authenticate"):
+        if name in answer.headers:
+            told.headers[name] = answer.headers[name]
+    return told
+
+
+def _code_of(error: HTTPException) -> str:
+    return error.name.lower().replace(" ", "_").replace("'", "")
+
+
+def init_app(app: Flask) -> None:
+    """Tell every refusal, HTTP error and crash of `app` in one form."""
+
+    def tell_redis(error: RedisError) -> Response:
+        app.logger.error("redis did not answer: %s", error)
+        return tell(Unavailable("The shop cannot reach its stock counter. Nothing was changed; please try again."))
+
+    def tell_crash(error: Exception) -> Response:
+        app.logger.exception("unexpected error")
+        return _tell_http(InternalServerError("Something went wrong on our side. It has been noted."))
+
+    def tell_http(error: HTTPException) -> BaseResponse:
+        if error.code is not None and error.code < 400:
+            return error.get_response()
+        return _tell_http(error)
+
+    app.register_error_handler(Refusal, tell)
+    app.register_error_handler(HTTPException, tell_http)
+    app.register_error_handler(RedisError, tell_redis)
+    app.register_error_handler(Exception, tell_crash)

@@ -1,0 +1,58 @@
+"""Idempotency keys: the answer to a request, kept in the transaction of its effect.
+
+After draft-ietf-httpapi-idempotency-key-header: same key and body give the first answer again,
+same key with another body is refused.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, String
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from storefront.core.db import db
+from storefront.core.errors import Refusal
+
+LONGEST_KEY = 255
+
+
+class KeyReused(Refusal):
+    code, status, title = "idempotency_key_reused", 422, "This key was used for another request"
+
+
+class KeyMissing(Refusal):
+    code, status, title = "idempotency_key_required", 422, "An Idempotency-Key header is required"
+
+
+class IdempotencyKey(db.Model):
+    """The first answer to a shopper's request with a key."""
+
+    __tablename__ = "idempotency_keys"
+
+    shopper: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key: Mapped[str] = mapped_column(String(LONGEST_KEY), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int]
+    answer: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at_ms: Mapped[int] = mapped_column(BigInteger, index=True)
+
+
+def hash_of(body: Any) -> str:
+    """A hash of a JSON body that does not depend on the order of its members."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def find(session: Session, shopper: str, key: str, body_hash: str) -> IdempotencyKey | None:
+    """The first answer for this key, if there is one. Raises KeyReused where it belongs to another body."""
+    row = session.get(IdempotencyKey, (shopper, key))
+    if row and row.body_hash != body_hash:
+        raise KeyReused("The Idempotency-Key was used with another body before; use a new key.")
+    return row
+
+
+def check(key: str | None) -> str:
+    """The key of a request that must have one. Raises KeyMissing where it is absent, empty or too long."""
+    if not key or len(key) > LONGEST_KEY:
+        raise KeyMissing(f"Send an Idempotency-Key of 1 to {LONGEST_KEY} characters.")
+    return key

@@ -1,0 +1,46 @@
+"""Who may change something: only a page of this shop. And the headers that keep it so."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from flask_wtf.csrf import validate_csrf
+from wtforms import ValidationError
+
+from storefront.core.errors import CrossOrigin
+
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' https: data:; connect-src 'self' ws: wss:;"
+        " frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def same_origin(origin: str | None, host: str) -> bool:
+    """Whether an Origin header names `host`; a missing one does not."""
+    return origin is not None and urlsplit(origin).netloc == host
+
+
+def _refuse_cross_origin() -> None:
+    if request.method in SAFE_METHODS or same_origin(request.headers.get("Origin"), request.host):
+        return
+    if "Origin" not in request.headers:
+        try:
+            return validate_csrf(request.form.get("csrf_token"))
+        except ValidationError:
+            pass
+    raise CrossOrigin("Changes are accepted from this shop's own pages only (a matching Origin header).")
+
+
+def _add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def init_app(app: Flask) -> None:
+    app.before_request(_refuse_cross_origin)
+    app.after_request(_add_headers)

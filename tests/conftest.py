@@ -1,0 +1,86 @@
+"""What every test may ask for: a real Redis, a migrated database, an app, and stock to play with."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from storefront import create_app
+from storefront.core.config import Settings, load_settings
+from storefront.core.db import transaction
+from storefront.core.embedded_redis import EmbeddedRedis
+from storefront.core.tools import take
+from storefront.stock import ledger
+from storefront.stock.rebuild import rebuild
+from storefront.stock.stockroom import Stockroom
+
+ORIGIN = {"Origin": "http://localhost"}  # a browser sends it by itself; Flask's test client does not
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    """One real Redis for the whole run; tests get it empty."""
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis) -> Path:
+    """An SQLite file as the migrations make it, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with create_app(_settings(folder, redis_server)).app_context():
+        upgrade()
+    return folder / "shop.db"
+
+
+def _settings(folder: Path, server: EmbeddedRedis, **environ: str) -> Settings:
+    return load_settings({"DATA_DIR": str(folder), "REDIS_URL": server.url, "SECRET_KEY": "test", **environ})
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path, redis_server: EmbeddedRedis, migrated: Path) -> Callable[..., Settings]:
+    """Settings for a fresh, migrated shop in the test's own folder; environment variables as keywords."""
+    shutil.copy(migrated, tmp_path / "shop.db")
+    return lambda **environ: _settings(tmp_path, redis_server, **environ)
+
+
+@pytest.fixture
+def app(settings_of: Callable[..., Settings]) -> Iterator[Flask]:
+    """A fresh shop without products, its gate open, inside an app context."""
+    app = create_app(settings_of())
+    with app.app_context():
+        room = take("stockroom")
+        room.unfenced.flushall()
+        rebuild(room)
+        yield app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser-like client: it sends the Origin of the shop's own pages."""
+    client = app.test_client()
+    client.environ_base["HTTP_ORIGIN"] = ORIGIN["Origin"]
+    return client
+
+
+@pytest.fixture
+def room(app: Flask) -> Stockroom:
+    """The stockroom of `app`."""
+    return take("stockroom")
+
+
+@pytest.fixture
+def stocked(room: Stockroom) -> Callable[..., Stockroom]:
+    """Put units on hand: `stocked(MUG=5, CAP=0)` counts SKUs that need no product."""
+
+    def stock(**units: int) -> Stockroom:
+        with transaction(room.engine) as session:
+            new = ledger.open_levels(session, units, room.now_ms())
+        ledger.catch_up(room, new)
+        return room
+
+    return stock

@@ -1,0 +1,149 @@
+"""The web process: patch, create_app(), serve; nothing else.
+
+`python wsgi.py` serves. The `flask` command imports this file to find `app` and gets it unpatched.
+"""
+
+import os
+import sys
+import warnings
+
+SERVING = __name__ == "__main__"
+ASYNC_MODE = os.environ.get("ASYNC_MODE", "").strip() or "eventlet"
+
+if SERVING and ASYNC_MODE == "eventlet":
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+    import eventlet
+
+    eventlet.monkey_patch()
+elif SERVING and ASYNC_MODE == "gevent":
+    from gevent import monkey
+
+    monkey.patch_all()
+
+import errno
+import gc
+import signal
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
+
+from storefront import create_app
+
+BACKLOG = 2048  # a reconnect storm of 2,000 browsers hangs in the default of 50
+GREEN_THREADS = 20_000  # one per open connection
+IDLE_SECONDS = 75  # between two requests of one connection
+SOCKET_SECONDS = 20  # for a client that sends half a request, or does not read its answer
+DRAIN_SECONDS = 4.0  # process managers kill 5 s after SIGTERM
+POLL_SECONDS = 0.1
+LAST_WORDS_SECONDS = 0.2  # for the close frames to leave
+RESUMABLE = ("/live/", "/socket.io/")  # streams and long polls: their clients go on elsewhere
+
+app = create_app(serving=SERVING)
+
+
+class Gate:
+    """The app behind a count of the requests that a stop has to wait for."""
+
+    def __init__(self, wsgi_app: Callable[..., Iterable[bytes]]):
+        self.wsgi_app = wsgi_app
+        self.in_flight = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"].startswith(RESUMABLE):
+            if "HTTP_UPGRADE" in environ:  # a quiet WebSocket is no dead one, Engine.IO's pings tell them apart
+                environ["eventlet.input"].get_socket().settimeout(None)
+            return self.wsgi_app(environ, start_response)
+        return self._counted(environ, start_response)
+
+    def _counted(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        self.in_flight += 1
+        try:
+            answer = self.wsgi_app(environ, start_response)
+            try:
+                yield from answer
+            finally:
+                getattr(answer, "close", lambda: None)()
+        finally:
+            self.in_flight -= 1
+
+
+class Asked:
+    """Whether SIGTERM or SIGINT came; green threads ask, because a handler must not switch between them."""
+
+    def __init__(self) -> None:
+        self.to_stop = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: object) -> None:
+        self.to_stop = True
+
+
+def serve_eventlet(app: Flask, port: int, share_port: bool) -> None:
+    """Serve on `port` until asked to stop, then let requests in flight finish for up to 4 s.
+
+    share_port: whether other web processes may listen on the same port.
+    """
+    import eventlet.wsgi
+
+    asked = Asked()
+    gate = Gate(app)
+    listener = eventlet.listen(("0.0.0.0", port), backlog=BACKLOG, reuse_port=share_port)
+    server = eventlet.spawn(
+        eventlet.wsgi.server,
+        listener,
+        gate,
+        custom_pool=eventlet.GreenPool(GREEN_THREADS),
+        minimum_chunk_size=0,  # else server-sent events wait until 4 KiB are full
+        keepalive=IDLE_SECONDS,
+        socket_timeout=SOCKET_SECONDS,
+        log_output=False,
+        debug=False,
+    )
+    gc.collect()
+    gc.freeze()  # what lives as long as the process is not looked at again: no pauses
+    while not asked.to_stop:
+        if server.dead:
+            server.wait()  # raises what ended it
+        eventlet.sleep(POLL_SECONDS)
+    drain(app, gate, server, listener)
+
+
+def drain(app: Flask, gate: Gate, server: Any, listener: Any) -> None:
+    """Take no more requests, say goodbye to sockets, wait up to 4 s for the requests in flight."""
+    server.kill()  # accepts no more, closes the idle connections
+    listener.close()
+    for connection in list(app.extensions["socketio"].server.eio.sockets.values()):
+        connection.close(wait=False)
+    deadline = time.monotonic() + DRAIN_SECONDS
+    while gate.in_flight and time.monotonic() < deadline:
+        time.sleep(POLL_SECONDS / 4)
+    time.sleep(LAST_WORDS_SECONDS)
+
+
+def serve_otherwise(app: Flask, port: int) -> None:
+    """Serve under gevent or threads; SIGTERM ends it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app.extensions["socketio"].run(app, host="0.0.0.0", port=port, allow_unsafe_werkzeug=True)
+    except KeyboardInterrupt:
+        pass
+
+
+def main() -> None:
+    settings = app.extensions["settings"]
+    try:
+        if ASYNC_MODE == "eventlet":
+            serve_eventlet(app, settings.port, share_port=settings.web_processes > 1)
+        else:
+            serve_otherwise(app, settings.port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        sys.exit(f"Port {settings.port} is taken by another program: choose another one with PORT.")
+
+
+if SERVING:
+    main()
