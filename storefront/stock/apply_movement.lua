@@ -1,0 +1,18 @@
+-- Apply the movement with number n of a SKU, only if n-1 was the last one applied.
+-- KEYS  level, holds, due, held, bought (keys.of)
+-- ARGV  sku, epoch, number, units by which the sellable stock changes, shopper who gets back the limit ('' none)
+-- RETURN applied | applied_before | gap | checking
+local level, bought = KEYS[1], KEYS[5]
+local sku, epoch, number, units, shopper = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
+
+if not open_level(level, epoch) then return 'checking' end
+local last = tonumber(redis.call('HGET', level, 'number'))
+if number <= last then return 'applied_before' end
+if number > last + 1 then return 'gap' end
+
+redis.call('HSET', level, 'number', number)
+if shopper ~= '' and tonumber(redis.call('HGET', bought, shopper) or 0) > 0 then
+  if redis.call('HINCRBY', bought, shopper, -units) <= 0 then redis.call('HDEL', bought, shopper) end
+end
+change(level, sku, units)
+return 'applied'

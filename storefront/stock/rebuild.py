@@ -1,0 +1,188 @@
+"""The rebuild: make the numbers in Redis anew from SQL, and open the gate.
+
+One at a time under a lock in SQL. The epoch rises first, so that nobody who still works with the
+old numbers can journal a reservation; the scripts are loaded last, so that nobody sees half of it.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from redis import Redis
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.orm import Session
+
+from storefront.core.db import transaction
+from storefront.core.lua import load_all
+from storefront.stock import keys, scripts
+from storefront.stock.levels import first_version
+from storefront.stock.models import Reservation, StockFence, StockLevel, StockMovement
+from storefront.stock.stockroom import Stockroom, run_id_of
+
+SLICE = 200
+
+log = logging.getLogger(__name__)
+
+
+def rebuild(room: Stockroom) -> int:
+    """Rebuild now, whatever the state of the gate; return the new epoch."""
+    with transaction(room.engine) as session:
+        epoch = _load(session, room.unfenced, _locked_fence(session))
+    return _open(room, epoch)
+
+
+def rebuild_if_closed(room: Stockroom, sku: str = "") -> int | None:
+    """Rebuild where the gate is closed (or `sku`, which should be there, is missing); else return None."""
+    if is_open(room, sku):
+        return None
+    with transaction(room.engine) as session:
+        fence = _locked_fence(session)
+        if _is_open(room.unfenced, fence, sku):
+            return None
+        epoch = _load(session, room.unfenced, fence)
+    return _open(room, epoch)
+
+
+def is_open(room: Stockroom, sku: str = "") -> bool:
+    """Whether the numbers in Redis, that of `sku` among them, may be trusted. Raises redis' errors."""
+    with Session(room.engine) as session:
+        fence = session.scalars(select(StockFence)).one_or_none()
+    return fence is not None and _is_open(room.unfenced, fence, sku)
+
+
+def _is_open(redis: Redis, fence: StockFence, sku: str = "") -> bool:
+    return (
+        fence.epoch > 0
+        and run_id_of(redis.info("server")) == fence.run_id
+        and redis.get(keys.EPOCH) == str(fence.epoch)
+        and all(redis.script_exists(*(script.sha for script in scripts.ALL)))
+        and (not sku or redis.hget(keys.level(sku), "epoch") == str(fence.epoch))
+    )
+
+
+def _locked_fence(session: Session) -> StockFence:
+    fence = session.scalars(select(StockFence).with_for_update()).one_or_none()
+    if fence is None:
+        fence = StockFence(id=1, epoch=0, run_id="")
+        session.add(fence)
+    return fence
+
+
+def _load(session: Session, redis: Redis, fence: StockFence) -> int:
+    """Raise the epoch and write every level and active reservation to Redis; return the epoch."""
+    fence.epoch += 1
+    fence.run_id = run_id_of(redis.info("server"))
+    session.flush()
+    redis.delete(keys.EPOCH)
+    seconds, microseconds = redis.time()
+    at_ms = seconds * 1000 + microseconds // 1000
+    for rows in _levels(session):
+        pipeline = redis.pipeline(transaction=True)
+        for _, of_sku in groupby(rows, key=attrgetter("sku")):
+            _write_level(pipeline, session, list(of_sku), fence.epoch, at_ms)
+        pipeline.execute()
+    session.execute(update(StockLevel).values(built_epoch=fence.epoch))
+    return fence.epoch
+
+
+def _levels(session: Session) -> Iterator[list[Row]]:
+    """Levels joined with their active reservations, in slices of whole SKUs.
+
+    One statement per slice: level and reservations then belong to the same snapshot, and an order
+    or a release that commits meanwhile is seen wholly or not at all.
+    """
+    skus = session.scalars(select(StockLevel.sku).order_by(StockLevel.sku)).all()
+    for start in range(0, len(skus), SLICE):
+        some = skus[start : start + SLICE]
+        yield list(
+            session.execute(
+                select(
+                    StockLevel.sku,
+                    (StockLevel.on_hand - StockLevel.unavailable - StockLevel.committed).label("sellable"),
+                    StockLevel.number,
+                    StockLevel.limit_per_shopper,
+                    Reservation.id,
+                    Reservation.shopper,
+                    Reservation.units,
+                    Reservation.expires_at_ms,
+                )
+                .outerjoin(Reservation, (Reservation.sku == StockLevel.sku) & (Reservation.state == "active"))
+                .where(StockLevel.sku.in_(some))
+                .order_by(StockLevel.sku)
+            )
+        )
+
+
+def _write_level(pipeline: Redis, session: Session, rows: list[Row], epoch: int, at_ms: int) -> None:
+    first = rows[0]
+    sku = first.sku
+    active = [row for row in rows if row.id is not None]
+    held: dict[Any, Any] = {}
+    for row in active:
+        held[row.shopper] = held.get(row.shopper, 0) + row.units
+    level: dict[Any, Any] = {
+        "available": first.sellable - sum(held.values()),
+        "version": first_version(epoch),
+        "epoch": epoch,
+        "number": first.number,
+        "at_ms": at_ms,
+    }
+    pipeline.unlink(*keys.of(sku))
+    if active:
+        pipeline.hset(keys.holds(sku), mapping={row.id: f"{row.units}:{row.shopper}" for row in active})
+        pipeline.zadd(keys.due(sku), {row.id: row.expires_at_ms for row in active})
+        pipeline.hset(keys.held(sku), mapping=held)
+    if first.limit_per_shopper is not None:
+        level["limit"] = first.limit_per_shopper
+        bought = _bought(session, sku)
+        if bought:
+            pipeline.hset(keys.bought(sku), mapping=bought)
+    pipeline.hset(keys.level(sku), mapping=level)
+
+
+def _bought(session: Session, sku: str) -> dict[Any, Any]:
+    units = func.sum(StockMovement.committed)
+    rows = session.execute(
+        select(StockMovement.shopper, units)
+        .where(
+            StockMovement.sku == sku, StockMovement.shopper != "", StockMovement.kind.in_(("committed", "cancelled"))
+        )
+        .group_by(StockMovement.shopper)
+        .having(units > 0)
+    )
+    return {shopper: int(bought) for shopper, bought in rows}
+
+
+def _open(room: Stockroom, epoch: int) -> int:
+    """After the commit: load the scripts, mark the epoch, tell the web processes to read anew."""
+    load_all(room.unfenced, scripts.ALL)
+    room.unfenced.set(keys.EPOCH, epoch)
+    room.unfenced.publish(keys.CHANNEL, json.dumps({"rebuilt": epoch}))
+    room.fence.refresh(room.engine)
+    return epoch
+
+
+class BackgroundRebuild:
+    """Heals a closed gate without keeping the request that found it waiting; one attempt at a time."""
+
+    def __init__(self) -> None:
+        self._busy = threading.Lock()
+
+    def start(self, room: Stockroom, sku: str) -> None:
+        """Rebuild in a thread where the gate is closed; return at once."""
+        if self._busy.acquire(blocking=False):
+            threading.Thread(target=self._run, args=(room, sku), name="stock-rebuild", daemon=True).start()
+
+    def _run(self, room: Stockroom, sku: str) -> None:
+        try:
+            epoch = rebuild_if_closed(room, sku)
+            if epoch:
+                log.warning("the gate was closed: stock rebuilt from SQL, epoch %d", epoch)
+        except Exception:
+            log.exception("the stock could not be rebuilt; the next request tries again")
+        finally:
+            self._busy.release()

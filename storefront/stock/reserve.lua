@@ -1,0 +1,37 @@
+-- Take units of one SKU for one shopper, all or nothing. Safe to run again with the same id.
+-- KEYS  level, holds, due, held, bought (keys.of)
+-- ARGV  sku, epoch, reservation id, shopper ('' is the shop itself: no limit), units, hold in ms,
+--       seen: how many units the shopper believed to hold, or -1 (then not asked)
+-- RETURN {outcome, units held by the shopper, available, version, time of the last change in ms,
+--        and where held: deadline in ms, units of this reservation; where limit_reached: the limit}
+--       outcome: held | held_before (same id) | already (holds more than seen) |
+--                sold_out | insufficient_stock | limit_reached | checking
+local level, holds, due, held, bought = unpack(KEYS)
+local sku, epoch, id, shopper = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local units, hold_ms, seen = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+
+local available, version, at_ms = open_level(level, epoch)
+if not available then return {'checking'} end
+
+local own = tonumber(redis.call('HGET', held, shopper) or 0)
+local function answer(outcome, ...) return {outcome, own, available, version, at_ms, ...} end
+
+local units_before = read_hold(holds, id)
+if units_before then
+  return answer('held_before', tonumber(redis.call('ZSCORE', due, id)), units_before)
+end
+if seen >= 0 and own > seen then return answer('already') end
+
+local limit = shopper ~= '' and tonumber(redis.call('HGET', level, 'limit'))
+if limit and own + tonumber(redis.call('HGET', bought, shopper) or 0) + units > limit then
+  return answer('limit_reached', limit)
+end
+if available <= 0 then return answer('sold_out') end
+if available < units then return answer('insufficient_stock') end
+
+local deadline = now_ms() + hold_ms
+redis.call('HSET', holds, id, units .. ':' .. shopper)
+redis.call('ZADD', due, deadline, id)
+own = redis.call('HINCRBY', held, shopper, units)
+available, version, at_ms = change(level, sku, -units)
+return answer('held', deadline, units)
