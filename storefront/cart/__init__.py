@@ -1,0 +1,11 @@
+"""The cart: what a shopper holds, told as lines. It has no memory of its own: the reservations are the cart."""
+
+from flask import Flask
+
+from storefront.cart import routes, session
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(routes.pages)
+    app.register_blueprint(routes.api)
+    app.context_processor(session.for_templates)

@@ -1,0 +1,141 @@
+"""The cart over HTTP: plain forms for pages, JSON for programs. Both make the same calls."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from storefront.cart import basket
+from storefront.cart.lines import Line, iso, lines_of, total
+from storefront.cart.session import shopper, shopper_at_change
+from storefront.core.errors import InvalidInput, Refusal
+from storefront.core.money import as_amount
+from storefront.core.tools import take
+
+pages = Blueprint("cart", __name__)
+api = Blueprint("cart_api", __name__, url_prefix="/api/v1/cart")
+
+
+def my_lines() -> list[Line]:
+    """The cart of this request's shopper."""
+    who = shopper()
+    return lines_of(take("stockroom"), who) if who else []
+
+
+# --- pages
+
+
+@pages.get("/cart")
+def show() -> str:
+    lines = my_lines()
+    hold_seconds = current_app.extensions["settings"].hold_seconds
+    return render_template("cart/cart.html", lines=lines, total=total(lines), hold_seconds=hold_seconds)
+
+
+@pages.post("/cart/items")
+def add() -> BaseResponse:
+    return _change(lambda: _add(request.form), "In your cart, held for you.")
+
+
+@pages.post("/cart/items/<path:sku>/quantity")
+def set_units(sku: str) -> BaseResponse:
+    units = request.form.get("quantity")
+    return _change(
+        lambda: basket.set_units(take("stockroom"), shopper_at_change(), sku, basket.check_quantity(units, least=0)),
+        "Your cart is up to date.",
+    )
+
+
+@pages.post("/cart/items/<path:sku>/extend")
+def extend(sku: str) -> BaseResponse:
+    return _change(lambda: basket.extend(take("stockroom"), shopper_at_change(), sku), "You have more time.")
+
+
+@pages.post("/cart/items/<path:sku>/remove")
+def remove(sku: str) -> BaseResponse:
+    return _change(lambda: basket.remove(take("stockroom"), shopper_at_change(), sku), "Removed from your cart.")
+
+
+@pages.post("/cart/items/<path:sku>/again")
+def hold_again(sku: str) -> BaseResponse:
+    return _change(lambda: basket.hold_again(take("stockroom"), shopper_at_change(), sku), "Held for you again.")
+
+
+def _change(step: Callable[[], object], done: str) -> BaseResponse:
+    """Take one step and show the cart; a refusal is told on the page the shopper came from."""
+    try:
+        step()
+    except Refusal as refusal:
+        flash(refusal.detail, "error")
+        return redirect(_local(request.form.get("back")), 303)
+    flash(done, "success")
+    return redirect("/cart", 303)
+
+
+def _local(path: str | None) -> str:
+    """`path` if it leads to a page of this shop, else the cart."""
+    safe = path and path.startswith("/") and not path.startswith(("//", "/\\")) and not urlsplit(path).netloc
+    return path if path and safe else "/cart"
+
+
+# --- API
+
+
+@api.get("")
+def show_json() -> Response:
+    lines = my_lines()
+    held = [_line_json(line) for line in lines if line.state == "held"]
+    expired = [_line_json(line) for line in lines if line.state == "expired"]
+    return jsonify(items=held, expired=expired, total=as_amount(total(lines)))
+
+
+@api.post("/items")
+def add_json() -> tuple[Response, int]:
+    return jsonify(_add(_body()).as_json()), 201
+
+
+@api.put("/items/<path:sku>")
+def set_units_json(sku: str) -> Response:
+    units = basket.check_quantity(_body().get("quantity"), least=0)
+    basket.set_units(take("stockroom"), shopper_at_change(), sku, units)
+    return show_json()
+
+
+@api.post("/items/<path:sku>/extend")
+def extend_json(sku: str) -> Response:
+    deadline = basket.extend(take("stockroom"), shopper_at_change(), sku)
+    room = take("stockroom")
+    return jsonify(sku=sku, expires_at=iso(deadline), expires_in_ms=max(0, deadline - room.now_ms()))
+
+
+@api.delete("/items/<path:sku>")
+def remove_json(sku: str) -> tuple[str, int]:
+    basket.remove(take("stockroom"), shopper_at_change(), sku)
+    return "", 204
+
+
+def _body() -> dict[str, Any]:
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InvalidInput("Send a JSON object with Content-Type application/json.")
+    return body
+
+
+def _add(fields: Any) -> basket.Added:
+    key = request.headers.get("Idempotency-Key")
+    return basket.add(take("stockroom"), shopper_at_change(), basket.check_wish(fields, key))
+
+
+def _line_json(line: Line) -> dict[str, Any]:
+    return {
+        "sku": line.sku,
+        "quantity": line.quantity,
+        "expires_at": line.expires_at,
+        "expires_in_ms": line.expires_in_ms,
+        "price": str(line.price),
+        "title": line.title,
+        "variant": line.variant_title,
+        "slug": line.slug,
+    }
