@@ -1,0 +1,33 @@
+"""Live: the way of a stock change from Redis to every open page."""
+
+from flask import Flask
+from flask_socketio import SocketIO
+from redis import Redis
+
+from storefront.core.config import Settings
+from storefront.core.tools import keep, take
+from storefront.live import events, poll, routes, stream
+from storefront.live.relay import Relay
+from storefront.live.rooms import Rooms, message_queue
+
+
+def init_app(app: Flask) -> None:
+    """Add the snapshot, SSE and long-poll routes; they need a relay, so they answer only in a serving process."""
+    for blueprint in (routes.api, stream.live, poll.live):
+        app.register_blueprint(blueprint)
+
+
+def serve(app: Flask, settings: Settings, bus: Redis) -> SocketIO:
+    """Add Socket.IO to `app` and start the relay that feeds it. `bus` is a client of the stock's Redis."""
+    with app.app_context():
+        url = take("redis_url")
+        room = take("stockroom")
+    socketio = SocketIO(
+        app, async_mode=settings.async_mode, client_manager=message_queue(url), manage_session=False,
+        max_http_buffer_size=16_384, ping_interval=25, ping_timeout=20,
+    )  # fmt: skip
+    relay = Relay(room, bus, settings.push_interval_ms, Rooms(socketio))
+    keep(app, "relay", lambda: relay)
+    events.register(socketio)
+    socketio.start_background_task(relay.run)
+    return socketio

@@ -1,0 +1,35 @@
+"""Long-poll: answers at once with what the client does not know yet, else waits for it. Keeps no session."""
+
+from flask import Blueprint, Response, jsonify, request
+
+from storefront.core.errors import InvalidInput
+from storefront.core.tools import take
+from storefront.live.relay import Relay
+from storefront.live.snapshot import check_skus, snapshot
+
+WAIT_SECONDS = 20
+
+live = Blueprint("live_poll", __name__, url_prefix="/live")
+
+
+@live.get("/poll")
+def poll() -> Response | tuple[str, int]:
+    known = dict(_known(raw) for raw in request.args.getlist("sku"))
+    skus = check_skus(list(known))
+    relay: Relay = take("relay")
+    with relay.listen(skus) as listener:
+        states = snapshot(relay.room, skus)["stock"]
+        news = [state for state in states if state["version"] > known[state["sku"]]]
+        news = news or listener.wait(WAIT_SECONDS)
+    if not news:
+        return "", 204
+    response = jsonify(stock=news)
+    response.cache_control.no_store = True
+    return response
+
+
+def _known(raw: str) -> tuple[str, int]:
+    sku, _, version = raw.rpartition(":")
+    if not (sku and version.isascii() and version.isdigit()):
+        raise InvalidInput("Give each SKU as sku=SKU:VERSION; VERSION is 0 where none is known.")
+    return sku, int(version)

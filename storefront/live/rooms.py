@@ -1,0 +1,35 @@
+"""Socket.IO rooms: one per SKU, named here and nowhere else."""
+
+from typing import Any
+
+from flask_socketio import SocketIO
+from socketio import RedisManager
+
+_PREFIX = "sku:"
+
+
+def room_of(sku: str) -> str:
+    """The room of everybody who watches `sku`."""
+    return _PREFIX + sku
+
+
+def message_queue(url: str) -> RedisManager:
+    """The queue over which all processes' emits reach all clients; given as an object, so that unix:// works too."""
+    options = {"socket_connect_timeout": 1, "socket_timeout": 5}
+    return RedisManager(url, channel="flask-socketio", redis_options=options)
+
+
+class Rooms:
+    """The rooms of this process."""
+
+    def __init__(self, socketio: SocketIO):
+        self._socketio = socketio
+
+    def tell(self, state: dict[str, Any]) -> None:
+        """Send a stock state to everybody in its room in this process; other processes have relays of their own."""
+        self._socketio.emit("stock", state, to=room_of(state["sku"]), ignore_queue=True)
+
+    def watched(self) -> list[str]:
+        """SKUs that somebody watches in this process."""
+        rooms = list(self._socketio.server.manager.rooms.get("/", {}))
+        return [room.removeprefix(_PREFIX) for room in rooms if isinstance(room, str) and room.startswith(_PREFIX)]
