@@ -1,0 +1,33 @@
+"""The console at /ops/: how the shop is, at a glance."""
+
+from flask import Blueprint, render_template
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from storefront.core.tools import take
+from storefront.erp.models import BufferRow
+from storefront.ops.health import checks
+from storefront.orders.models import Order
+from storefront.stock.models import Reservation, StockFence, StockLevel
+
+pages = Blueprint("ops", __name__, url_prefix="/ops")
+
+
+@pages.get("/")
+def show() -> str:
+    return render_template("ops/index.html", checks=checks(), figures=_figures())
+
+
+def _figures() -> dict[str, int]:
+    counts = {
+        "SKUs counted": select(func.count()).select_from(StockLevel),
+        "Units held in carts": select(func.sum(Reservation.units)).where(Reservation.state == "active"),
+        "Units committed to orders": select(func.sum(StockLevel.committed)),
+        "Units short": select(func.sum(StockLevel.shortfall)),
+        "Orders placed": select(func.count()).select_from(Order).where(Order.status == "placed"),
+        "Orders cancelled": select(func.count()).select_from(Order).where(Order.status == "cancelled"),
+        "Waiting for the ERP": select(func.count()).select_from(BufferRow).where(BufferRow.state == "waiting"),
+        "Epoch of the stock in Redis": select(StockFence.epoch),
+    }
+    with Session(take("stockroom").engine) as session:
+        return {name: int(session.scalar(query) or 0) for name, query in counts.items()}

@@ -1,0 +1,56 @@
+"""Health: is this process alive, and may it be sent visitors."""
+
+from flask import Blueprint, Response, current_app, jsonify
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from storefront.core.tools import take
+from storefront.stock.rebuild import is_open
+
+pages = Blueprint("health", __name__, url_prefix="/healthz")
+
+
+@pages.get("/live")
+def alive() -> Response:
+    return jsonify(status="ok")
+
+
+@pages.get("/ready")
+def ready() -> tuple[Response, int]:
+    """200 when database, Redis, the gate and the relay are all well, else 503 that names what is not."""
+    answers = checks()
+    good = all(answer == "ok" for answer in answers.values())
+    return jsonify(status="ok" if good else "not ready", checks=answers), 200 if good else 503
+
+
+def checks() -> dict[str, str]:
+    """Each thing this process depends on: "ok", or what is wrong with it."""
+    return {"database": _database(), "stock": _stock(), "relay": _relay()}
+
+
+def _database() -> str:
+    try:
+        with Session(take("stockroom").engine) as session:
+            session.execute(text("SELECT 1"))
+    except SQLAlchemyError as error:
+        return f"the database does not answer ({type(error).__name__})"
+    return "ok"
+
+
+def _stock() -> str:
+    room = take("stockroom")
+    try:
+        if is_open(room):
+            return "ok"
+    except (RedisError, SQLAlchemyError) as error:
+        return f"the stock cannot be read ({type(error).__name__})"
+    room.on_closed(room, "")
+    return "the stock is being rebuilt"
+
+
+def _relay() -> str:
+    if "relay" not in current_app.extensions:
+        return "ok"  # not a serving process
+    return "ok" if take("relay").hearing else "the relay does not hear the stock channel"

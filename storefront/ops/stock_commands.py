@@ -1,0 +1,140 @@
+"""`flask stock …`: show, receive, adjust, count, limit, verify, rebuild."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from redis.exceptions import RedisError
+
+from storefront.core.errors import Refusal
+from storefront.core.tools import take
+from storefront.stock import adjustments, levels, rebuild, verify
+
+MOST_UNITS = 10_000_000
+
+stock = AppGroup("stock", help="Look at the stock and change it.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+UNITS = click.IntRange(0, MOST_UNITS)
+
+
+def _command(name: str, **context: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """A command of this group: a refusal or an unreachable Redis becomes a reason and exit code 1."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @wraps(function)
+        def run(**arguments: Any) -> None:
+            try:
+                room = take("stockroom")
+                rebuild.rebuild_if_closed(room)  # beside a stopped shop an embedded Redis was just started for us
+                function(room, **arguments)
+            except Refusal as refusal:
+                raise click.ClickException(f"{refusal.code}: {refusal.detail}") from refusal
+            except RedisError as error:
+                raise click.ClickException(f"Redis does not answer: {error}") from error
+
+        return stock.command(name, context_settings=context)(as_json(run))
+
+    return decorate
+
+
+@_command("show")
+@click.argument("skus", nargs=-1, metavar="[SKU]…")
+def show(room: Any, skus: tuple[str, ...], as_json: bool) -> None:
+    """Show where the units of each SKU are."""
+    for sku in skus:
+        room.require_sku(sku)
+    _print_accounts(levels.accounts(room, skus), as_json)
+
+
+def _print_accounts(accounts: list[levels.Account], as_json: bool) -> None:
+    rows = [asdict(account) for account in accounts]
+    if as_json:
+        click.echo(json.dumps({"stock": rows}))
+        return
+    names = ("sku", "on_hand", "available", "reserved", "committed", "unavailable")
+    width = max([len(row["sku"]) for row in rows] + [3])
+    click.echo("  ".join([names[0].ljust(width), *(name.rjust(11) for name in names[1:])]))
+    for row in rows:
+        cells = ("?" if row[name] is None else str(row[name]) for name in names[1:])
+        click.echo("  ".join([row["sku"].ljust(width), *(cell.rjust(11) for cell in cells)]))
+
+
+@_command("receive")
+@click.argument("sku")
+@click.argument("units", type=click.IntRange(1, MOST_UNITS))
+@click.option("--reason", required=True, help="Why, for the ledger.")
+def receive(room: Any, sku: str, units: int, reason: str, as_json: bool) -> None:
+    """Add units that have arrived."""
+    adjustments.receive(room, sku, units, reason)
+    _print_accounts(levels.accounts(room, [sku]), as_json)
+
+
+@_command("adjust", ignore_unknown_options=True)  # -3 is a number here, not an option
+@click.argument("sku")
+@click.argument("delta", type=click.IntRange(-MOST_UNITS, MOST_UNITS))
+@click.option("--reason", required=True, help="Why, for the ledger.")
+@click.option("--force", is_flag=True, help="The units are gone in any case; what was promised becomes a shortfall.")
+def adjust(room: Any, sku: str, delta: int, reason: str, force: bool, as_json: bool) -> None:
+    """Change on hand by DELTA units (-3 or 3). Units that are promised are not taken away unless forced."""
+    adjustments.adjust(room, sku, delta, reason, force=force)
+    _print_accounts(levels.accounts(room, [sku]), as_json)
+
+
+@_command("count")
+@click.argument("sku")
+@click.argument("units", type=UNITS)
+@click.option("--as-of", "as_of", required=True, help="When it was counted, ISO 8601; later movements stay on top.")
+def count(room: Any, sku: str, units: int, as_of: str, as_json: bool) -> None:
+    """Take a physical count."""
+    adjustments.count(room, sku, units, _ms(as_of))
+    _print_accounts(levels.accounts(room, [sku]), as_json)
+
+
+def _ms(text: str) -> int:
+    try:
+        at = datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is no time: give ISO 8601 like 2026-11-23T09:30:00+01:00, or now."
+        ) from error
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+@_command("limit")
+@click.argument("sku")
+@click.argument("units", type=click.IntRange(0, MOST_UNITS))
+def limit(room: Any, sku: str, units: int, as_json: bool) -> None:
+    """Let each shopper have at most UNITS of a SKU, held and ordered; 0 lifts the limit."""
+    adjustments.set_limit(room, sku, units or None)
+    _print_accounts(levels.accounts(room, [sku]), as_json)
+
+
+@_command("verify")
+@click.option("--patience", default=15.0, show_default=True, help="Seconds to wait for work in flight.")
+def verify_all(room: Any, patience: float, as_json: bool) -> None:
+    """Prove that the numbers in Redis follow from SQL; exit 1 and name each SKU where they do not."""
+    drifts = verify.verify(room, patience)
+    if as_json:
+        click.echo(json.dumps({"ok": not drifts, "drift": [asdict(drift) for drift in drifts]}))
+    for drift in () if as_json else drifts:
+        click.echo(f"{drift.sku}: {drift.what}: expected {drift.expected}, found {drift.found}")
+    if drifts:
+        raise SystemExit(1)
+    if not as_json:
+        click.echo("Stock is true: Redis and SQL agree on every SKU.")
+
+
+@_command("rebuild")
+@click.option("--if-closed", is_flag=True, help="Only where the numbers in Redis cannot be trusted.")
+def rebuild_all(room: Any, if_closed: bool, as_json: bool) -> None:
+    """Make the numbers in Redis anew from SQL."""
+    epoch = rebuild.rebuild_if_closed(room) if if_closed else rebuild.rebuild(room)
+    if as_json:
+        click.echo(json.dumps({"rebuilt": epoch is not None, "epoch": epoch}))
+    else:
+        click.echo("The gate is open, nothing to do." if epoch is None else f"Rebuilt, epoch {epoch}.")
