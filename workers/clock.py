@@ -1,0 +1,71 @@
+"""The clock: enqueues the periodic jobs, each once per slot.
+
+The id of a job names its slot, and an id can be enqueued once; so any number of clocks may run.
+Slots are counted by Redis' clock, on which all of them agree.
+"""
+
+import logging
+import signal
+import threading
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.exceptions import DuplicateJobError
+
+from storefront import create_app
+from storefront.core.log import start_logging
+from storefront.core.tools import take
+from workers.plan import PLAN, Periodic
+from workers.queues import open_queue
+
+BEAT_SECONDS = 0.2
+LATE_SECONDS = 5  # a job not begun by then makes room for the next slot
+
+log = logging.getLogger("workers.clock")
+
+
+def tick(redis: Redis, queue: Queue, last: dict[str, int]) -> None:
+    """Enqueue each job whose slot has changed since `last` (name -> slot, updated)."""
+    seconds = redis.time()[0]
+    for periodic in PLAN:
+        slot = seconds // periodic.every_seconds
+        if last.get(periodic.name) != slot:
+            _enqueue(queue, periodic, slot)
+            last[periodic.name] = slot
+
+
+def _enqueue(queue: Queue, periodic: Periodic, slot: int) -> None:
+    try:
+        queue.enqueue(
+            periodic.job,
+            job_id=f"{periodic.name}-{slot}",
+            unique=True,
+            ttl=LATE_SECONDS,
+            result_ttl=30,
+            failure_ttl=3600,
+            description=periodic.name,
+        )
+    except DuplicateJobError:
+        return  # another clock was first
+
+
+def main() -> None:
+    """Beat until SIGTERM or SIGINT; a Redis that is away is waited for."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    start_logging()
+    with create_app().app_context():
+        redis, queue = open_queue(take("redis_url"))
+    last: dict[str, int] = {}
+    while not stop.wait(BEAT_SECONDS):
+        try:
+            tick(redis, queue, last)
+        except RedisError as error:
+            log.warning("Redis does not answer, trying on: %s", error)
+            stop.wait(1)
+
+
+if __name__ == "__main__":
+    main()
