@@ -1,0 +1,263 @@
+import { newest } from './newest.js';
+import { retryDelay } from './retry_delay.js';
+import { slices } from './slices.js';
+
+const SOCKET_IO = '/static/vendor/socket.io.esm.min.js';
+const ANSWER_MS = 5_000; // a rung that is not up by then is given up
+const POLL_MS = 30_000; // the server answers a poll within 20 s
+const POLL_GAP_MS = 150; // no hot loop, whatever the server answers
+const STEADY_MS = 5_000; // a line that held this long starts its retries from the shortest wait again
+const CLIMB_MS = 60_000; // on a lower rung, try the top again after this; each time in vain doubles it, up to 16 times
+const GATHER_MS = 20; // badges that come and go together are one request
+const RECHECK_MS = 2_000; // while stock is being checked, ask again after one to two times this
+
+const named = (skus) => skus.map((sku) => `sku=${encodeURIComponent(sku)}`).join('&');
+
+async function readStock(url, { signal, forget }) {
+  const response = await fetch(url, { signal, headers: { Accept: 'application/json' }, cache: 'no-store' });
+  if (response.status === 204) return { stock: [] };
+  const answer = await response.json();
+  if (answer.code === 'unknown_sku') forget(answer.sku);
+  if (!response.ok) throw new Error(`stock: ${response.status}`);
+  return answer;
+}
+
+const snapshot = (skus, options) => readStock(`/api/v1/stock?${named(skus)}`, options);
+
+/** Rung 1: Socket.IO over WebSocket only. The answer to "watch" is the snapshot. */
+function openSocket(line) {
+  let socket;
+  let closed = false;
+  const ask = (skus) => socket.timeout(ANSWER_MS).emit('watch', { skus }, (error, answer) => {
+    if (answer?.code === 'unknown_sku') line.forget(answer.sku);
+    if (error || !answer?.stock) return line.down();
+    line.take(answer);
+    line.up();
+  });
+  const connect = ({ io }) => {
+    if (closed) return;
+    socket = io({ transports: ['websocket'], reconnection: false, forceNew: true, timeout: ANSWER_MS });
+    socket.on('connect', () => slices(line.skus()).forEach(ask));
+    socket.on('stock', (level) => line.take({ stock: [level] }));
+    socket.on('connect_error', line.down);
+    socket.on('disconnect', line.down);
+  };
+  import(SOCKET_IO).then(connect).catch(line.down);
+  return {
+    change(added, removed) {
+      if (!socket?.connected) return;
+      slices(added).forEach(ask);
+      slices(removed).forEach((skus) => socket.emit('unwatch', { skus }));
+    },
+    close() {
+      closed = true;
+      socket?.close();
+    },
+  };
+}
+
+/** Rung 2: server-sent events. Each stream begins with the snapshot; up once data really came through. */
+function openStream(line, skus) {
+  const source = new EventSource(`/live/stock?${named(skus)}`);
+  source.addEventListener('stock', (event) => {
+    line.take({ stock: [JSON.parse(event.data)] });
+    line.up();
+  });
+  source.addEventListener('error', line.down);
+  return () => source.close();
+}
+
+/** Rung 3: stateless long-poll, after a snapshot. */
+function openPoll(line, skus) {
+  const stop = new AbortController();
+  const options = { signal: stop.signal, forget: line.forget };
+  const versions = () => skus.map((sku) => `sku=${encodeURIComponent(sku)}:${line.version(sku)}`).join('&');
+  const poll = async () => {
+    line.take(await snapshot(skus, options));
+    line.up();
+    while (!stop.signal.aborted) {
+      const late = setTimeout(line.down, POLL_MS);
+      line.take(await readStock(`/live/poll?${versions()}`, options).finally(() => clearTimeout(late)));
+      await new Promise((done) => setTimeout(done, POLL_GAP_MS));
+    }
+  };
+  poll().catch(() => stop.signal.aborted || line.down());
+  return () => stop.abort();
+}
+
+/** A rung whose SKUs stand in the request: one request per slice, made anew when the SKUs change. */
+const inRequests = (open) => (line) => {
+  let closes = [];
+  const close = () => closes.forEach((end) => end());
+  const start = () => {
+    close();
+    closes = slices(line.skus()).map((skus) => open(line, skus));
+  };
+  start();
+  return { change: start, close };
+};
+
+const RUNGS = [
+  { name: 'websocket', open: openSocket },
+  { name: 'sse', open: inRequests(openStream) },
+  { name: 'poll', open: inRequests(openPoll) },
+];
+
+/**
+ * Keeps one line to the shop on the best rung that works: a rung that never comes up hands on to the next at once,
+ * a steady line that broke is tried again on the same rung after a jittered wait, any other from the top. From a lower
+ * rung the top is tried again now and then; every rung starts from a snapshot, so that nothing is lost on the way.
+ *
+ * skus() tells what is watched now; take(answer) gets {epoch?, stock: [level, …]}; version(sku) is the newest one known;
+ * forget(sku) hears of a SKU the shop does not have (any more); tell(name) hears "websocket", "sse", "poll" or "offline".
+ */
+function keepLine({ skus, take, version, forget, tell }) {
+  let rung = 0;
+  let attempt = 0;
+  let climbs = 1;
+  let current = null; // {handle, watched, name, upAt}
+  let timer;
+
+  const close = () => {
+    clearTimeout(timer);
+    const last = current;
+    current = null; // first, so that a transport's own "closed" is no news
+    last?.handle?.close();
+  };
+
+  const open = () => {
+    close();
+    if (!skus().length) return;
+    const mine = { watched: skus(), name: RUNGS[rung].name, upAt: 0 };
+    const live = (act) => (...told) => { if (current === mine) act(...told); };
+    current = mine;
+    timer = setTimeout(live(() => fall(mine)), ANSWER_MS);
+    const events = { take: live(take), up: live(() => rise(mine)), down: live(() => fall(mine)) };
+    mine.handle = RUNGS[rung].open({ skus, version, forget, ...events });
+  };
+
+  const climb = () => {
+    climbs = Math.min(16, climbs * 2);
+    rung = 0;
+    open();
+  };
+
+  const rise = (mine) => {
+    if (mine.upAt) return;
+    clearTimeout(timer);
+    mine.upAt = performance.now();
+    tell(mine.name);
+    if (rung > 0) timer = setTimeout(climb, CLIMB_MS * climbs * (0.5 + Math.random() / 2));
+    else climbs = 1;
+  };
+
+  const fall = (mine) => {
+    close();
+    if (!mine.upAt && rung + 1 < RUNGS.length) {
+      rung += 1;
+      return open();
+    }
+    tell('offline');
+    const steady = mine.upAt && performance.now() - mine.upAt > STEADY_MS;
+    if (steady) attempt = 0;
+    else rung = 0;
+    timer = setTimeout(open, retryDelay(attempt++));
+  };
+
+  return {
+    get name() { return current?.upAt ? current.name : 'offline'; },
+    close,
+    open,
+    fromTop() {
+      rung = 0;
+      attempt = 0;
+      open();
+    },
+    change() {
+      const wanted = skus();
+      if (!wanted.length) return close();
+      if (!current) return open();
+      const added = wanted.filter((sku) => !current.watched.includes(sku));
+      const removed = current.watched.filter((sku) => !wanted.includes(sku));
+      current.watched = wanted;
+      if (added.length || removed.length) current.handle?.change(added, removed);
+    },
+  };
+}
+
+/**
+ * The live stock of the SKUs a page watches, over one line, newest levels only.
+ *
+ * root: the element whose data-transport tells how it travels ("websocket", "sse", "poll", "offline").
+ * Gives {watch(skus, listener) -> stop, offer(level), level(sku), refresh(skus), pause(), resume()}; a listener gets
+ * each level {sku, available, version, epoch, state} that is newer than the last.
+ */
+export function liveFeed(root) {
+  const known = new Map();
+  const listeners = new Map();
+  let gathering;
+  let rechecking;
+
+  const offer = (level) => {
+    const before = known.get(level.sku);
+    const after = newest(before, level);
+    if (after === before) return;
+    known.set(level.sku, after);
+    listeners.get(level.sku)?.forEach((listener) => listener(after));
+  };
+
+  const take = ({ epoch, stock }) => {
+    stock.forEach((level) => offer({ epoch, ...level }));
+    recheck();
+  };
+
+  const skus = () => [...listeners.keys()];
+  const forget = (sku) => listeners.delete(sku);
+  const ask = (slice) => snapshot(slice, { signal: AbortSignal.timeout(ANSWER_MS), forget }).then(take, () => undefined);
+  const refresh = (wanted) => Promise.all(slices(wanted).map(ask));
+  const unsure = () => skus().filter((sku) => known.get(sku)?.state === 'checking');
+
+  const recheck = () => {
+    if (rechecking || !unsure().length) return;
+    rechecking = setTimeout(async () => {
+      const wanted = unsure();
+      if (wanted.length) await refresh(wanted);
+      rechecking = undefined;
+      recheck();
+    }, RECHECK_MS * (1 + Math.random()));
+  };
+
+  const line = keepLine({
+    skus,
+    take,
+    version: (sku) => known.get(sku)?.version ?? 0,
+    forget,
+    tell: (name) => { root.dataset.transport = name; },
+  });
+
+  const gather = () => {
+    clearTimeout(gathering);
+    gathering = setTimeout(line.change, GATHER_MS);
+  };
+
+  const watch = (wanted, listener) => {
+    wanted.forEach((sku) => listeners.set(sku, (listeners.get(sku) ?? new Set()).add(listener)));
+    gather();
+    return () => {
+      wanted.forEach((sku) => {
+        listeners.get(sku)?.delete(listener);
+        if (listeners.get(sku)?.size === 0) listeners.delete(sku);
+      });
+      gather();
+    };
+  };
+
+  // Browsers allow only six HTTP/1.1 connections per shop over all tabs: a hidden tab must not keep one of them.
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) return line.name === 'offline' && line.open();
+    if (line.name === 'sse' || line.name === 'poll') line.close();
+  });
+  addEventListener('online', line.fromTop);
+
+  return { watch, offer, refresh, level: (sku) => known.get(sku), pause: line.close, resume: line.open };
+}
