@@ -11,8 +11,6 @@ if number <= last then return 'applied_before' end
 if number > last + 1 then return 'gap' end
 
 redis.call('HSET', level, 'number', number)
-if shopper ~= '' and tonumber(redis.call('HGET', bought, shopper) or 0) > 0 then
-  if redis.call('HINCRBY', bought, shopper, -units) <= 0 then redis.call('HDEL', bought, shopper) end
-end
+count_bought(level, bought, shopper, -units)
 change(level, sku, units)
 return 'applied'

@@ -16,7 +16,7 @@ def level(sku: str) -> str:
 
 
 def holds(sku: str) -> str:
-    """Hash: reservation id -> "units:shopper"."""
+    """Hash: reservation id -> "units:time of the grant in ms:shopper"."""
     return f"stock:{{{sku}}}:holds"
 
 

@@ -26,9 +26,21 @@ local function open_level(level_key, epoch)
   return tonumber(found[1]), tonumber(found[2]), tonumber(found[4])
 end
 
+-- units, shopper and time of the grant (ms, as text) of a hold; nil where there is none.
 local function read_hold(holds_key, id)
   local hold = redis.call('HGET', holds_key, id)
   if not hold then return nil end
-  local units, shopper = hold:match('^(%d+):(.*)$')
-  return tonumber(units), shopper
+  local units, granted_at_ms, shopper = hold:match('^(%d+):(%d+):(.*)$')
+  return tonumber(units), shopper, granted_at_ms
+end
+
+local function write_hold(holds_key, id, units, granted_at_ms, shopper)
+  redis.call('HSET', holds_key, id, units .. ':' .. granted_at_ms .. ':' .. shopper)
+end
+
+-- Count units a shopper has ordered (below 0: cancelled), for the limit. The order in which they are told does
+-- not matter: a cancellation may be counted before its sale.
+local function count_bought(level_key, bought_key, shopper, units)
+  if shopper == '' or redis.call('HEXISTS', level_key, 'limit') == 0 then return end
+  if redis.call('HINCRBY', bought_key, shopper, units) == 0 then redis.call('HDEL', bought_key, shopper) end
 end

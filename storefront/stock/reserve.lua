@@ -3,7 +3,8 @@
 -- ARGV  sku, epoch, reservation id, shopper ('' is the shop itself: no limit), units, hold in ms,
 --       seen: how many units the shopper believed to hold, or -1 (then not asked)
 -- RETURN {outcome, units held by the shopper, available, version, time of the last change in ms,
---        and where held: deadline in ms, units of this reservation; where limit_reached: the limit}
+--        and where held: deadline in ms, units of this reservation, time of the grant in ms;
+--        where limit_reached: the limit}
 --       outcome: held | held_before (same id) | already (holds more than seen) |
 --                sold_out | insufficient_stock | limit_reached | checking
 local level, holds, due, held, bought = unpack(KEYS)
@@ -16,9 +17,9 @@ if not available then return {'checking'} end
 local own = tonumber(redis.call('HGET', held, shopper) or 0)
 local function answer(outcome, ...) return {outcome, own, available, version, at_ms, ...} end
 
-local units_before = read_hold(holds, id)
+local units_before, _, granted_before = read_hold(holds, id)
 if units_before then
-  return answer('held_before', tonumber(redis.call('ZSCORE', due, id)), units_before)
+  return answer('held_before', tonumber(redis.call('ZSCORE', due, id)), units_before, tonumber(granted_before))
 end
 if seen >= 0 and own > seen then return answer('already') end
 
@@ -29,9 +30,10 @@ end
 if available <= 0 then return answer('sold_out') end
 if available < units then return answer('insufficient_stock') end
 
-local deadline = now_ms() + hold_ms
-redis.call('HSET', holds, id, units .. ':' .. shopper)
+local granted_at_ms = now_ms()
+local deadline = granted_at_ms + hold_ms
+write_hold(holds, id, units, string.format('%.0f', granted_at_ms), shopper)
 redis.call('ZADD', due, deadline, id)
 own = redis.call('HINCRBY', held, shopper, units)
 available, version, at_ms = change(level, sku, -units)
-return answer('held', deadline, units)
+return answer('held', deadline, units, granted_at_ms)
