@@ -6,10 +6,11 @@ from sqlalchemy import select, update
 
 from storefront.core.db import transaction
 from storefront.stock import reservations
-from storefront.stock.ledger import Change, Reason, catch_up, moved_after, record
+from storefront.stock.ledger import Change, Reason, moved_after, record, tell
 from storefront.stock.models import MAIN_LOCATION, StockLevel
 from storefront.stock.outcomes import BelowPromised, InsufficientStock, SoldOut, UnknownSku
 from storefront.stock.rebuild import rebuild
+from storefront.stock.settlement import settle_all
 from storefront.stock.stockroom import Stockroom
 
 
@@ -35,7 +36,7 @@ def _move(room: Stockroom, sku: str, kind: str, delta: int, reason: str) -> None
     why = Reason(reason, "operator", room.now_ms())
     with transaction(room.engine) as session:
         record(session, sku, kind, Change(on_hand=delta), why, force=True)
-    catch_up(room, [sku])
+    tell(room, [sku])
 
 
 def _take_out(room: Stockroom, sku: str, units: int, reason: str) -> None:
@@ -56,7 +57,7 @@ def _take_out(room: Stockroom, sku: str, units: int, reason: str) -> None:
     except Exception:
         reservations.release(room, reservation_id, sku)
         raise
-    reservations.settle_all(room, sold)
+    settle_all(room, sold)
 
 
 def count(room: Stockroom, sku: str, units: int, as_of_ms: int, reason: str = "physical count") -> int:
@@ -72,7 +73,7 @@ def count(room: Stockroom, sku: str, units: int, as_of_ms: int, reason: str = "p
             raise UnknownSku(f"There is no SKU {sku}.", sku=sku)
         delta = units + moved_after(session, sku, as_of_ms) - level.on_hand
         record(session, sku, "counted", Change(on_hand=delta), why, force=True)
-    catch_up(room, [sku])
+    tell(room, [sku])
     return delta
 
 

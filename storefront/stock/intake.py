@@ -1,14 +1,11 @@
 """Units that come with a catalogue import, taken in within the import's own transaction."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 
-from redis.exceptions import RedisError
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
-from storefront.core.errors import Unavailable
-from storefront.stock.ledger import SLICE, Change, Reason, catch_up, open_levels, record
+from storefront.stock.ledger import SLICE, Change, Reason, open_levels, record, tell
 from storefront.stock.models import StockLevel
 from storefront.stock.stockroom import Stockroom
 
@@ -25,17 +22,17 @@ def take_in(room: Stockroom, session: Session, units: Mapping[str, int], set_sto
     skus = list(units) if set_stock else sorted(new)
 
     def tell_redis(_session: Session) -> None:
-        with suppress(Unavailable, RedisError):
-            catch_up(room, skus)
+        tell(room, skus)
 
     event.listen(session, "after_commit", tell_redis, once=True)
 
 
 def _adjust(session: Session, units: Mapping[str, int], now_ms: int) -> None:
     why = Reason("import with --set-stock", "catalog import", now_ms)
-    skus = list(units)
+    skus = sorted(units)  # in one order, as the orders lock them
     for start in range(0, len(skus), SLICE):
         some = StockLevel.sku.in_(skus[start : start + SLICE])
-        for sku, on_hand in session.execute(select(StockLevel.sku, StockLevel.on_hand).where(some)).all():
+        levels = select(StockLevel.sku, StockLevel.on_hand).where(some).order_by(StockLevel.sku)
+        for sku, on_hand in session.execute(levels).all():
             if on_hand != units[sku]:
                 record(session, sku, "adjusted", Change(on_hand=units[sku] - on_hand), why, force=True)

@@ -6,6 +6,7 @@ All reservations that arrive within a few milliseconds in one process share one 
 import threading
 import time
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from sqlalchemy import Engine, bindparam, select, text
 
@@ -85,8 +86,15 @@ class Journal:
             self._pages.append(page)
             start, self._writing = not self._writing, True
         if start:
-            threading.Thread(target=self._write_all, name="stock-journal", daemon=True).start()
+            self._start()
         return page
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._write_all, name="stock-journal", daemon=True).start()
+        except RuntimeError:  # no thread to be had just now: the next entry tries again
+            self._writing = False
+            raise
 
     def _write_all(self) -> None:
         while True:
@@ -114,7 +122,8 @@ class Journal:
         with transaction(self.engine) as session:
             # Shared lock: a rebuild waits for us, or we see its epoch.
             epoch = session.execute(select(StockFence.epoch).with_for_update(read=True)).scalar()
-            fresh = [vars(entry) for entry in entries if entry.epoch == epoch]
+            # In one order everywhere, so that two processes with the same clicks never deadlock.
+            fresh = [vars(entry) for entry in sorted(entries, key=attrgetter("id")) if entry.epoch == epoch]
             if fresh:
                 session.connection().execute(_INSERT, fresh)
             ids = [entry.id for entry in entries]

@@ -4,12 +4,15 @@ SQL comes first; Redis then applies the numbered movements of a SKU strictly in 
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
+from redis.exceptions import RedisError
 from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
+from storefront.core.errors import Unavailable
 from storefront.stock import keys, levels, scripts
 from storefront.stock.events import shortfall_raised
 from storefront.stock.models import MAIN_LOCATION, StockLevel, StockMovement
@@ -121,6 +124,12 @@ def catch_up(room: Stockroom, skus: Iterable[str]) -> int:
             if in_redis is not None and in_redis < number:
                 applied += _replay(room, sku, in_redis)
     return applied
+
+
+def tell(room: Stockroom, skus: Iterable[str]) -> None:
+    """Tell Redis of movements that SQL has committed; never fails, for what it cannot hear now a repair brings."""
+    with suppress(Unavailable, RedisError):
+        catch_up(room, skus)
 
 
 def _replay(room: Stockroom, sku: str, after: int) -> int:

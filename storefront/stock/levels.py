@@ -32,7 +32,7 @@ def read(room: Stockroom, skus: Iterable[str]) -> dict[str, Level]:
         found = _fetch(room, wanted)
         missing = [sku for sku in wanted if found[sku] is None]
         if missing:
-            if introduce(room, missing) or room.fence.refresh(room.engine):
+            if introduce(room, missing):
                 found |= _fetch(room, missing)
             unknown = set(missing) - _existing(room, missing)
             for sku in missing:
@@ -58,7 +58,13 @@ def _fetch(room: Stockroom, skus: Sequence[str]) -> dict[str, Sequence[int] | No
             scripts.read_level(pipeline, [keys.level(sku)], epoch)
         return pipeline.execute()
 
-    answers = room.ask("", question, closed=lambda _: False) if skus else []
+    def ask() -> list:
+        return room.ask("", question, closed=lambda _: False)
+
+    sight = room.fence.sight
+    answers = ask() if skus else []
+    if None in answers and room.fence.refresh(room.engine) != sight:  # a rebuild that we had not heard of
+        answers = ask()
     return dict(zip(skus, answers, strict=True))
 
 

@@ -27,7 +27,7 @@ class StockLevel(db.Model):
     shortfall: Mapped[int] = mapped_column(default=0)  # units committed that are not there; never hidden
     number: Mapped[int] = mapped_column(default=0)  # of the last movement that changed what is sellable
     limit_per_shopper: Mapped[int | None]
-    built_epoch: Mapped[int | None]  # when it was last put into Redis; NULL: never
+    built_epoch: Mapped[int | None]  # when it was first put into Redis; NULL: never
 
 
 class StockMovement(db.Model):

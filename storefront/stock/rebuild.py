@@ -7,12 +7,14 @@ old numbers can journal a reservation; the scripts are loaded last, so that nobo
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
+from uuid import uuid4
 
 from redis import Redis
+from redis.client import Pipeline
 from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
@@ -21,7 +23,7 @@ from storefront.core.lua import load_all
 from storefront.stock import keys, scripts
 from storefront.stock.levels import first_version
 from storefront.stock.models import Reservation, StockFence, StockLevel, StockMovement
-from storefront.stock.stockroom import Stockroom, run_id_of
+from storefront.stock.stockroom import GateClosed, Stockroom, run_id_of
 
 SLICE = 200
 
@@ -74,19 +76,44 @@ def _locked_fence(session: Session) -> StockFence:
 
 def _load(session: Session, redis: Redis, fence: StockFence) -> int:
     """Raise the epoch and write every level and active reservation to Redis; return the epoch."""
-    fence.epoch += 1
+    # Never an epoch that was tried before: its levels may have been seen, and may still be written by who tried.
+    tried = str(redis.get(keys.EPOCH_TRIED) or 0)
+    fence.epoch = max(fence.epoch, int(tried.partition(":")[0])) + 1
     fence.run_id = run_id_of(redis.info("server"))
     session.flush()
     redis.delete(keys.EPOCH)
+    claim = f"{fence.epoch}:{uuid4()}"
+    redis.set(keys.EPOCH_TRIED, claim)
     seconds, microseconds = redis.time()
     at_ms = seconds * 1000 + microseconds // 1000
     for rows in _levels(session):
-        pipeline = redis.pipeline(transaction=True)
-        for _, of_sku in groupby(rows, key=attrgetter("sku")):
-            _write_level(pipeline, session, list(of_sku), fence.epoch, at_ms)
-        pipeline.execute()
-    session.execute(update(StockLevel).values(built_epoch=fence.epoch))
+        with redis.pipeline(transaction=True) as pipeline:
+            _require_claim(pipeline, claim)
+            for _, of_sku in groupby(rows, key=attrgetter("sku")):
+                _write_level(pipeline, session, list(of_sku), fence.epoch, at_ms)
+            pipeline.execute()
+        _note_built(session, {row.sku for row in rows}, fence.epoch)
+    redis.set(keys.REPAIRED_AT, at_ms)
+    redis.set(keys.EPOCH, fence.epoch)  # here, under the lock: a slow rebuild must not set it back
     return fence.epoch
+
+
+def _require_claim(pipeline: Pipeline, claim: str) -> None:
+    """Let `pipeline` be carried out only while no other rebuild has begun since ours.
+
+    A rebuild that stands still for long may lose its connection to SQL, and the lock with it; and a
+    Redis that was wiped meanwhile has forgotten which epochs were tried.
+    """
+    pipeline.watch(keys.EPOCH_TRIED)
+    if pipeline.get(keys.EPOCH_TRIED) != claim:
+        raise GateClosed("another rebuild has taken over")
+    pipeline.multi()
+
+
+def _note_built(session: Session, skus: Collection[str], epoch: int) -> None:
+    """Only what was written, and only what was new: a lock on every level would hold up the orders."""
+    new = update(StockLevel).where(StockLevel.sku.in_(skus), StockLevel.built_epoch.is_(None))
+    session.execute(new.values(built_epoch=epoch), execution_options={"synchronize_session": False})
 
 
 def _levels(session: Session) -> Iterator[list[Row]]:
@@ -98,6 +125,7 @@ def _levels(session: Session) -> Iterator[list[Row]]:
     skus = session.scalars(select(StockLevel.sku).order_by(StockLevel.sku)).all()
     for start in range(0, len(skus), SLICE):
         some = skus[start : start + SLICE]
+        _lock_limited(session, some)
         yield list(
             session.execute(
                 select(
@@ -108,6 +136,7 @@ def _levels(session: Session) -> Iterator[list[Row]]:
                     Reservation.id,
                     Reservation.shopper,
                     Reservation.units,
+                    Reservation.created_at_ms,
                     Reservation.expires_at_ms,
                 )
                 .outerjoin(Reservation, (Reservation.sku == StockLevel.sku) & (Reservation.state == "active"))
@@ -115,6 +144,15 @@ def _levels(session: Session) -> Iterator[list[Row]]:
                 .order_by(StockLevel.sku)
             )
         )
+
+
+def _lock_limited(session: Session, skus: Sequence[str]) -> None:
+    """Hold up orders of SKUs with a limit, for what is held and what was bought are read one after the other.
+
+    In the order of SKUs, as the orders lock them.
+    """
+    limited = select(StockLevel.sku).where(StockLevel.sku.in_(skus), StockLevel.limit_per_shopper.is_not(None))
+    session.execute(limited.order_by(StockLevel.sku).with_for_update(read=True)).all()
 
 
 def _write_level(pipeline: Redis, session: Session, rows: list[Row], epoch: int, at_ms: int) -> None:
@@ -133,18 +171,23 @@ def _write_level(pipeline: Redis, session: Session, rows: list[Row], epoch: int,
     }
     pipeline.unlink(*keys.of(sku))
     if active:
-        pipeline.hset(keys.holds(sku), mapping={row.id: f"{row.units}:{row.shopper}" for row in active})
+        pipeline.hset(keys.holds(sku), mapping={row.id: _hold(row) for row in active})
         pipeline.zadd(keys.due(sku), {row.id: row.expires_at_ms for row in active})
         pipeline.hset(keys.held(sku), mapping=held)
     if first.limit_per_shopper is not None:
         level["limit"] = first.limit_per_shopper
-        bought = _bought(session, sku)
+        bought: dict[Any, Any] = bought_of(session, sku)
         if bought:
             pipeline.hset(keys.bought(sku), mapping=bought)
     pipeline.hset(keys.level(sku), mapping=level)
 
 
-def _bought(session: Session, sku: str) -> dict[Any, Any]:
+def _hold(row: Row) -> str:
+    return f"{row.units}:{row.created_at_ms}:{row.shopper}"
+
+
+def bought_of(session: Session, sku: str) -> dict[str, int]:
+    """Units of `sku` that each shopper has ordered and not cancelled."""
     units = func.sum(StockMovement.committed)
     rows = session.execute(
         select(StockMovement.shopper, units)
@@ -158,9 +201,8 @@ def _bought(session: Session, sku: str) -> dict[Any, Any]:
 
 
 def _open(room: Stockroom, epoch: int) -> int:
-    """After the commit: load the scripts, mark the epoch, tell the web processes to read anew."""
+    """After the commit: load the scripts, tell the web processes to read anew."""
     load_all(room.unfenced, scripts.ALL)
-    room.unfenced.set(keys.EPOCH, epoch)
     room.unfenced.publish(keys.CHANNEL, json.dumps({"rebuilt": epoch}))
     room.fence.refresh(room.engine)
     return epoch

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storefront.core.db import transaction
 from storefront.stock import keys
 from storefront.stock.ledger import catch_up, changed_since
 from storefront.stock.models import Reservation, StockLevel
-from storefront.stock.reservations import Ended, bury, move_deadline, settle_all
+from storefront.stock.settlement import ended_of, follow_sql, settle_all
 from storefront.stock.stockroom import Stockroom
 
 OVERLAP_MS = 10_000  # a transaction may commit this much later than the time it wrote into its rows
-LONGEST_LOOK_BACK_MS = 15 * 60_000
+IMPORT_MS = 120_000  # the transaction of a big import
 OVERDUE_MS = 2_000  # the sweep has had its chance
 SLICE = 100
 SKUS_PER_CALL = 500
@@ -25,30 +24,22 @@ SKUS_PER_CALL = 500
 def repair(room: Stockroom) -> dict[str, int]:
     """Settle ended reservations, apply missing movements, end orphans; return how many of each were looked at."""
     now_ms = room.now_ms()
-    since_ms = max(int(room.unfenced.get(keys.REPAIRED_AT) or 0) - OVERLAP_MS, now_ms - LONGEST_LOOK_BACK_MS)
+    since_ms = int(room.unfenced.get(keys.REPAIRED_AT) or 0) - OVERLAP_MS
     settled = _settle_ended(room, since_ms)
-    applied = catch_up(room, changed_since(room, since_ms))
+    applied = catch_up(room, changed_since(room, since_ms - IMPORT_MS))
     overdue = _end_overdue(room, now_ms)
     room.unfenced.set(keys.REPAIRED_AT, now_ms)
     return {"settled": settled, "applied": applied, "overdue": overdue}
 
 
 def _settle_ended(room: Stockroom, since_ms: int) -> int:
+    query = select(Reservation).where(Reservation.ended_at_ms >= since_ms)
+    seen = 0
     with Session(room.engine) as session:
-        rows = session.scalars(select(Reservation).where(Reservation.ended_at_ms >= since_ms)).all()
-    for start in range(0, len(rows), SLICE):
-        settle_all(room, [ended_of(row) for row in rows[start : start + SLICE]])
-    return len(rows)
-
-
-def ended_of(row: Reservation) -> Ended:
-    """What SQL says has become of a reservation."""
-    return Ended(
-        row.id,
-        row.sku,
-        ordered=row.units if row.state == "sold" else 0,
-        staying=row.units if row.state == "active" else 0,
-    )
+        for rows in session.scalars(query.execution_options(yield_per=SLICE)).partitions():
+            settle_all(room, [ended_of(row) for row in rows])
+            seen += len(rows)
+    return seen
 
 
 def _end_overdue(room: Stockroom, now_ms: int) -> int:
@@ -60,7 +51,7 @@ def _end_overdue(room: Stockroom, now_ms: int) -> int:
         some = skus[start : start + SKUS_PER_CALL]
         for sku, ids in zip(some, _overdue(room, some, now_ms - OVERDUE_MS), strict=True):
             if ids:
-                _follow_sql(room, sku, ids, now_ms)
+                follow_sql(room, sku, ids, now_ms)
                 seen += len(ids)
     return seen
 
@@ -73,13 +64,3 @@ def _overdue(room: Stockroom, skus: Sequence[str], before_ms: int) -> Iterable[l
         return pipeline.execute()
 
     return room.ask("", question, closed=lambda _: False) if skus else []
-
-
-def _follow_sql(room: Stockroom, sku: str, ids: list[str], now_ms: int) -> None:
-    with transaction(room.engine) as session:
-        bury(session, sku, ids, now_ms)  # only where there is no row: its process died before the journal
-        rows = session.scalars(select(Reservation).where(Reservation.id.in_(ids))).all()
-    for row in rows:
-        if row.state == "active" and row.expires_at_ms > now_ms:
-            move_deadline(room, sku, row.id, row.expires_at_ms)
-    settle_all(room, [ended_of(row) for row in rows if row.state != "active"])

@@ -5,13 +5,11 @@ Redis only after SQL has let go of them.
 """
 
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import NAMESPACE_URL, uuid5
 
-from redis.exceptions import RedisError
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
@@ -29,17 +27,11 @@ from storefront.stock.outcomes import (
     SoldOut,
     StockChecking,
 )
+from storefront.stock.settlement import Ended, bury, follow_sql, move_deadline, settle_all
 from storefront.stock.stockroom import Stockroom
 
 MOST_EXTENSIONS = 3
 SLICE = 100
-
-_TOMBSTONE = text(
-    "INSERT INTO reservations"
-    " (id, shopper, sku, units, state, created_at_ms, expires_at_ms, ended_at_ms, extensions)"
-    " VALUES (:id, '', :sku, 0, 'expired', :now_ms, :now_ms, :now_ms, 0)"
-    " ON CONFLICT (id) DO NOTHING"
-)
 
 
 def reservation_id_for(shopper: str, sku: str, click_id: str) -> str:
@@ -60,37 +52,34 @@ def reserve(
     """
     room.require_sku(sku)
     for _ in range(2):  # the second time under a new epoch, where a rebuild came between
-        outcome, held, epoch = _take(room, shopper, sku, units, reservation_id, seen)
-        if isinstance(held, AlreadyHeld):
-            return held
-        entry = Entry(
-            id=reservation_id,
-            shopper=shopper,
-            sku=sku,
-            units=held.units,
-            created_at_ms=held.expires_at_ms - room.hold_ms,
-            expires_at_ms=held.expires_at_ms,
-            epoch=epoch,
-        )
-        if room.durability == "redis" and outcome == "held":
-            room.journal.write_later(entry)
-            return held
-        try:
-            state = room.journal.write(entry)
-        except Exception:
-            _withdraw(room, sku, reservation_id)
-            raise
+        grant = _take(room, shopper, sku, units, reservation_id, seen)
+        if isinstance(grant, AlreadyHeld):
+            return grant
+        if room.durability == "redis" and grant.fresh:
+            room.journal.write_later(grant.entry)
+            return grant.held
+        state = _journal(room, grant.entry)
         if state == "active":
-            return held
-        if state != "stale":  # a stale hold fell out of Redis with the rebuild that made it stale
-            _settle(room, sku, reservation_id)
+            return grant.held
+        if state != "stale":
+            follow_sql(room, sku, [reservation_id], room.now_ms())
             raise HoldEnded(sku=sku)
+        room.fence.refresh(room.engine)  # the hold fell out of Redis with the rebuild that made it stale
     raise StockChecking
+
+
+@dataclass(frozen=True)
+class _Grant:
+    """What Redis granted, and the row to write; `fresh`: just now, not to an earlier call with the same id."""
+
+    held: Held
+    entry: Entry
+    fresh: bool
 
 
 def _take(
     room: Stockroom, shopper: str, sku: str, units: int, reservation_id: str, seen: int | None
-) -> tuple[str, Held | AlreadyHeld, int]:
+) -> _Grant | AlreadyHeld:
     epochs = []
 
     def question(epoch: int) -> list:
@@ -105,21 +94,35 @@ def _take(
     level = room.level(sku, available, version, epochs[-1], at_ms)
     match outcome:
         case "already":
-            return outcome, AlreadyHeld(sku, own, level), epochs[-1]
+            return AlreadyHeld(sku, own, level)
         case "sold_out":
             raise SoldOut("Sorry, somebody else took the last one.", **level.as_json())
         case "insufficient_stock":
             raise InsufficientStock(f"Only {available} left.", **level.as_json())
         case "limit_reached":
             raise LimitReached(f"At most {rest[0]} per shopper.", limit=rest[0], **level.as_json())
-    deadline, counted = rest
-    return outcome, Held(reservation_id, sku, counted, deadline, own, level), epochs[-1]
+    deadline, counted, granted_at_ms = rest
+    held = Held(reservation_id, sku, counted, deadline, own, level)
+    entry = Entry(reservation_id, shopper, sku, counted, granted_at_ms, deadline, epochs[-1])
+    return _Grant(held, entry, fresh=outcome == "held")
 
 
-def _withdraw(room: Stockroom, sku: str, reservation_id: str) -> None:
-    """Undo a reservation whose row may or may not come: SQL first, so that a late row finds a tombstone."""
-    with suppress(Exception):  # the sweep finishes it at its deadline; the caller hears of the first error
-        release(room, reservation_id, sku)
+def _journal(room: Stockroom, entry: Entry) -> str:
+    """Write `entry` and return the state of its row; where it was not written the hold is withdrawn."""
+    try:
+        return room.journal.write(entry)
+    except Exception:
+        if _withdraw(room, entry) == "active":
+            return "active"  # written after all, by a slow commit or by the same click through another process
+        raise
+
+
+def _withdraw(room: Stockroom, entry: Entry) -> str:
+    """Undo a hold whose row may or may not come, SQL first; return the state of the row ("" where not known)."""
+    try:
+        return follow_sql(room, entry.sku, [entry.id], room.now_ms())[entry.id]
+    except Exception:
+        return ""  # the repair finishes it at its deadline; the caller hears of the first error
 
 
 def release(room: Stockroom, reservation_id: str, sku: str) -> bool:
@@ -128,8 +131,13 @@ def release(room: Stockroom, reservation_id: str, sku: str) -> bool:
     with transaction(room.engine) as session:
         ended = end(session, [reservation_id], "released", now_ms)
         if not ended:
-            session.execute(_TOMBSTONE, {"id": reservation_id, "sku": sku, "now_ms": now_ms})
-    _settle(room, sku, reservation_id)
+            bury(session, sku, [reservation_id], now_ms)
+            # On Postgres that waited for a row that was just being written; then there is one to end now.
+            ended = end(session, [reservation_id], "released", now_ms)
+    if ended:
+        settle_all(room, ended)
+    else:
+        follow_sql(room, sku, [reservation_id], now_ms)  # it may have been sold, and its units must not come back
     return bool(ended)
 
 
@@ -144,7 +152,7 @@ def shrink(room: Stockroom, reservation_id: str, sku: str, units: int) -> bool:
             .returning(Reservation.id)
         ).all()
     if shrunk:
-        _settle(room, sku, reservation_id, staying=units)
+        settle_all(room, [Ended(reservation_id, sku, staying=units)])
     return bool(shrunk)
 
 
@@ -166,16 +174,6 @@ def extend(room: Stockroom, reservation_id: str, sku: str) -> int:
     return deadline
 
 
-def move_deadline(room: Stockroom, sku: str, reservation_id: str, deadline_ms: int) -> None:
-    """Tell Redis the later deadline that SQL has; like settle_all it never fails."""
-
-    def question(_epoch: int) -> int | None:
-        return scripts.extend(room.redis, [keys.due(sku)], reservation_id, deadline_ms)
-
-    with suppress(StockChecking, RedisError):
-        room.ask(sku, question, closed=lambda _: False)
-
-
 def expire_all_due(room: Stockroom, seconds: float = 0.8) -> int:
     """End every reservation past its deadline, for about `seconds` at the most; return how many were ended."""
     stop = time.monotonic() + seconds
@@ -189,26 +187,25 @@ def expire_all_due(room: Stockroom, seconds: float = 0.8) -> int:
 def expire_due(room: Stockroom) -> int:
     """End the reservations past their deadline, at most 100, and give their units back; return how many."""
     now_ms = room.now_ms()
-    with transaction(room.engine) as session:
+    with Session(room.engine) as session:
         due = session.scalars(
             select(Reservation.id)
             .where(Reservation.state == "active", Reservation.expires_at_ms <= now_ms)
             .order_by(Reservation.expires_at_ms)
             .limit(SLICE)
         ).all()
-        ended = end(session, due, "expired", now_ms, due_only=True) if due else []
+    return expire(room, due)
+
+
+def expire(room: Stockroom, ids: Sequence[str]) -> int:
+    """End those of `ids` that are past their deadline and give their units back; return how many."""
+    if not ids:
+        return 0
+    now_ms = room.now_ms()
+    with transaction(room.engine) as session:
+        ended = end(session, ids, "expired", now_ms, due_only=True)
     settle_all(room, ended)
     return len(ended)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """A reservation of which SQL has let go: `ordered` units went into an order, the rest comes back."""
-
-    id: str
-    sku: str
-    ordered: int = 0
-    staying: int = 0
 
 
 def end(session: Session, ids: Sequence[str], state: str, now_ms: int, *, due_only: bool = False) -> list[Ended]:
@@ -232,37 +229,11 @@ def sell(session: Session, ids: Sequence[str], cause: str, now_ms: int) -> list[
         update(Reservation)
         .where(Reservation.id.in_(ids), Reservation.state == "active", Reservation.expires_at_ms > now_ms)
         .values(state="sold", ended_at_ms=now_ms, cause=cause)
-        .returning(Reservation.id, Reservation.sku, Reservation.units),
+        .returning(Reservation.id, Reservation.sku, Reservation.units, Reservation.created_at_ms),
         execution_options={"synchronize_session": False},
     ).all()
     missing = set(ids) - {row.id for row in rows}
     if missing:
         sku = session.scalar(select(Reservation.sku).where(Reservation.id.in_(missing)).order_by(Reservation.sku))
         raise HoldExpired("A hold expired during checkout.", sku=sku)
-    return [Ended(row.id, row.sku, ordered=row.units) for row in rows]
-
-
-def bury(session: Session, sku: str, ids: Iterable[str], now_ms: int) -> None:
-    """Write tombstones for reservations SQL never heard of, so that their late rows fail."""
-    session.connection().execute(_TOMBSTONE, [{"id": one, "sku": sku, "now_ms": now_ms} for one in ids])
-
-
-def settle_all(room: Stockroom, ended: Sequence[Ended]) -> None:
-    """Drop ended reservations in Redis, which gives back what was not ordered; twice does no harm.
-
-    Never fails: SQL has let go already. What cannot be told to Redis now, a repair or rebuild will.
-    """
-
-    def question(_epoch: int) -> list:
-        pipeline = room.redis.pipeline(transaction=False)
-        for one in ended:
-            scripts.settle(pipeline, keys.of(one.sku), one.sku, one.id, one.staying, one.ordered)
-        return pipeline.execute()
-
-    if ended:
-        with suppress(StockChecking, RedisError):
-            room.ask(ended[0].sku, question, closed=lambda _: False)
-
-
-def _settle(room: Stockroom, sku: str, reservation_id: str, staying: int = 0) -> None:
-    settle_all(room, [Ended(reservation_id, sku, staying=staying)])
+    return [Ended(row.id, row.sku, ordered=row.units, created_at_ms=row.created_at_ms) for row in rows]

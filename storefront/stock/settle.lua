@@ -10,6 +10,7 @@ local sku, id, staying, ordered = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(
 
 local units, shopper, granted_at_ms = read_hold(holds, id)
 if granted_at_ms ~= ARGV[5] then ordered = 0 end
+if not units then redis.call('ZREM', due, id) end
 if not units or units <= staying then
   local found = redis.call('HMGET', level, 'available', 'version')
   return {0, tonumber(found[1] or 0), tonumber(found[2] or 0)}

@@ -30,14 +30,21 @@ class Fence:
     epoch: int = 0
     run_id: str = ""
 
-    def refresh(self, engine: Engine) -> bool:
-        """Read epoch and server from SQL; return whether they are news."""
+    @property
+    def sight(self) -> tuple[int, str]:
+        """Epoch and server as this process knows them."""
+        return self.epoch, self.run_id
+
+    def refresh(self, engine: Engine) -> tuple[int, str]:
+        """Read epoch and server from SQL; return them.
+
+        Whether they are news to the caller shows against the `sight` it had: another thread may have read them first.
+        """
         with Session(engine) as session:
             row = session.execute(select(StockFence.epoch, StockFence.run_id)).one_or_none()
-        before = self.epoch, self.run_id
         if row:
             self.epoch, self.run_id = row
-        return (self.epoch, self.run_id) != before
+        return self.sight
 
     def greet(self, connection: Any) -> None:
         """Set up a new connection; raise GateClosed where it leads to another server process."""
@@ -85,13 +92,14 @@ class Stockroom:
         closed. Where this process was merely behind (a rebuild has finished since), it asks once more.
         """
         for _ in range(2):
+            sight = self.fence.sight
             try:
                 answer = question(self.fence.epoch)
                 if not closed(answer):
                     return answer
             except (NoScriptError, GateClosed):
                 pass
-            if not self.fence.refresh(self.engine):
+            if self.fence.refresh(self.engine) == sight:
                 break
         self.on_closed(self, sku)
         raise StockChecking
