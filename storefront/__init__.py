@@ -46,6 +46,7 @@ def _configure(app: Flask, settings: Settings) -> None:
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,  # signing it each time cost a sixth of an add; see core/shopper.py
         SESSION_COOKIE_SECURE=not settings.development,
         MAX_CONTENT_LENGTH=MOST_REQUEST_BYTES,
         WTF_CSRF_TIME_LIMIT=None,
@@ -95,6 +96,9 @@ def _serve(app: Flask, settings: Settings) -> None:
         bus = redis.connect(settings.stock_redis_url or url, max_connections=2, socket_timeout=5.0)
     app.extensions["socketio"] = live.serve(app, settings, bus)
     ops.serve(app, url)
+    with app.app_context():
+        room = take("stockroom")
+        room.on_closed(room, "")  # the first visitor should not be the one who finds the gate closed
 
 
 def _vendor(name: str) -> Response:

@@ -1,7 +1,9 @@
 """The jobs: each fetches its tools, makes one call into the domain and returns what it did, for the dashboard."""
 
-from flask import current_app
+import time
 
+from storefront.core import idempotency
+from storefront.core.db import db
 from storefront.core.tools import take
 from storefront.stock import rebuild, repair, reservations
 
@@ -14,5 +16,10 @@ def expire_holds() -> dict[str, int]:
 def repair_stock() -> dict[str, int | None]:
     """Open the gate if it is closed; finish or undo what dead processes left half-done."""
     room = take("stockroom")
-    current_app.logger.debug("repairing stock")
     return {"rebuilt": rebuild.rebuild_if_closed(room), **repair.repair(room)}
+
+
+def forget_keys() -> dict[str, int]:
+    """Forget the answers of requests whose idempotency keys are older than 48 hours."""
+    before_ms = int((time.time() - idempotency.KEPT_SECONDS) * 1000)
+    return {"forgotten": idempotency.forget(db.engine, before_ms)}

@@ -15,4 +15,5 @@ class Periodic:
 PLAN = (
     Periodic("expire-holds", "workers.jobs.expire_holds", 1),
     Periodic("repair-stock", "workers.jobs.repair_stock", 5),
+    Periodic("forget-keys", "workers.jobs.forget_keys", 3600),
 )

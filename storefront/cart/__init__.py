@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from storefront.cart import routes, session
+from storefront.cart import own_holds, routes
 
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(routes.pages)
     app.register_blueprint(routes.api)
-    app.context_processor(session.for_templates)
+    app.context_processor(own_holds.for_templates)

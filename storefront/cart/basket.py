@@ -76,7 +76,7 @@ def check_wish(fields: Mapping[str, Any], key: str | None = None) -> Wish:
         raise InvalidInput(f"A click_id or Idempotency-Key is a text of at most {LONGEST_CLICK_ID} characters.")
     return Wish(
         sku,
-        check_quantity(fields.get("quantity", 1)),
+        check_quantity(fields.get("quantity")),
         click_id or None,
         None if seen in (None, "") else check_quantity(seen, least=0),
     )
@@ -129,19 +129,20 @@ def _units(room: Stockroom, line: Line) -> list[tuple[str, int]]:
 
 
 def extend(room: Stockroom, shopper: str, sku: str) -> int:
-    """Give the line a new full deadline; return it in ms. Raises HoldExpired and ExtensionLimit."""
+    """Give the line as much time as it can have; return its deadline in ms. Raises HoldExpired and ExtensionLimit."""
     line = _line(room, shopper, sku)
     if line is None or line.state == "expired":
         raise HoldExpired("The hold has expired; add the item again.", sku=sku)
-    deadlines, refusals = [], []
+    refusals = []
     for reservation_id in line.reservation_ids:
         try:
-            deadlines.append(reservations.extend(room, reservation_id, sku))
+            reservations.extend(room, reservation_id, sku)
         except ExtensionLimit as refusal:
             refusals.append(refusal)
-    if not deadlines:
+    if len(refusals) == len(line.reservation_ids):
         raise refusals[0]
-    return min(deadlines)
+    extended = _line(room, shopper, sku)
+    return extended.expires_at_ms if extended else line.expires_at_ms
 
 
 def remove(room: Stockroom, shopper: str, sku: str) -> None:
@@ -173,4 +174,7 @@ def hold_again(room: Stockroom, shopper: str, sku: str) -> Added | None:
 
 
 def _line(room: Stockroom, shopper: str, sku: str) -> Line | None:
-    return next((line for line in lines_of(room, shopper) if line.sku == sku), None)
+    line = next((line for line in lines_of(room, shopper) if line.sku == sku), None)
+    if line and line.state == "expired":
+        reservations.expire(room, line.reservation_ids)  # the sweep may not have come by yet
+    return line

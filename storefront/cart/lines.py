@@ -100,20 +100,29 @@ def held_units(room: Stockroom, shopper: str) -> dict[str, int]:
 def _recent(room: Stockroom, shopper: str) -> Sequence[Reservation]:
     with Session(room.engine) as session:
         return session.scalars(
-            select(Reservation).where(
-                Reservation.shopper == shopper, Reservation.state.in_(("active", "expired", "sold"))
-            ).order_by(Reservation.created_at_ms.desc()).limit(1000)
+            select(Reservation)
+            .where(Reservation.shopper == shopper)
+            .order_by(Reservation.created_at_ms.desc())
+            .limit(1000)
         ).all()  # fmt: skip
 
 
 def _cart_rows(rows: list[Reservation], now_ms: int) -> list[Reservation]:
-    """Of one SKU's reservations (oldest first) what makes its line: the live ones, else a last one that expired."""
+    """Of one SKU's reservations (oldest first) what makes its line: the live ones, else those that ran out last.
+
+    What ran out before the shopper did something else with the SKU (held, ordered or removed it) is over.
+    """
     live = [row for row in rows if row.state == "active" and row.expires_at_ms > now_ms]
-    if live:
-        return live
-    last = rows[-1]
-    expired = last.state == "expired" or (last.state == "active" and last.expires_at_ms <= now_ms)
-    return [last] if expired and last.expires_at_ms > now_ms - REMEMBERED_MS else []
+    touched_at_ms = max(_touched_at_ms(row) for row in rows)
+    since_ms = max(touched_at_ms, now_ms - REMEMBERED_MS)
+    ran_out = [row for row in rows if row.state in ("active", "expired") and row.expires_at_ms > since_ms]
+    return live or ran_out
+
+
+def _touched_at_ms(row: Reservation) -> int:
+    """When the shopper last did something with a reservation: made it, ordered it or let go of it."""
+    ended = row.state in ("sold", "released")
+    return max(row.created_at_ms, row.ended_at_ms or 0) if ended else row.created_at_ms
 
 
 def _line(variant: Variant, rows: list[Reservation], now_ms: int) -> Line:

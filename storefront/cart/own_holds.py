@@ -1,27 +1,15 @@
-"""Who the shopper is: a signed cookie, made at the first change."""
+"""What the shopper of a request holds, for the templates."""
 
 from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
-from flask import current_app, g, session
+from flask import current_app, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from storefront.cart.lines import held_units
+from storefront.core.shopper import shopper
 from storefront.core.tools import take
-
-
-def shopper() -> str | None:
-    """The shopper of this request, if he ever changed something."""
-    return session.get("shopper")
-
-
-def shopper_at_change() -> str:
-    """The shopper of this request, made known now if he was not."""
-    if "shopper" not in session:
-        session.permanent = True
-        session["shopper"] = uuid4().hex
-    return session["shopper"]
 
 
 def held_by_me(skus: Iterable[str]) -> dict[str, int]:

@@ -9,9 +9,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from storefront.cart import basket
 from storefront.cart.lines import Line, iso, lines_of, total
-from storefront.cart.session import shopper, shopper_at_change
 from storefront.core.errors import InvalidInput, Refusal
 from storefront.core.money import as_amount
+from storefront.core.repeatable import repeatable
+from storefront.core.shopper import shopper, shopper_at_change
 from storefront.core.tools import take
 
 pages = Blueprint("cart", __name__)
@@ -76,7 +77,10 @@ def _change(step: Callable[[], object], done: str) -> BaseResponse:
 
 def _local(path: str | None) -> str:
     """`path` if it leads to a page of this shop, else the cart."""
-    safe = path and path.startswith("/") and not path.startswith(("//", "/\\")) and not urlsplit(path).netloc
+    try:
+        safe = path and path.startswith("/") and not path.startswith(("//", "/\\")) and not urlsplit(path).netloc
+    except ValueError:  # such as /<tab>/[
+        safe = False
     return path if path and safe else "/cart"
 
 
@@ -85,35 +89,36 @@ def _local(path: str | None) -> str:
 
 @api.get("")
 def show_json() -> Response:
-    lines = my_lines()
-    held = [_line_json(line) for line in lines if line.state == "held"]
-    expired = [_line_json(line) for line in lines if line.state == "expired"]
-    return jsonify(items=held, expired=expired, total=as_amount(total(lines)))
+    return jsonify(_cart_json())
 
 
 @api.post("/items")
-def add_json() -> tuple[Response, int]:
-    return jsonify(_add(_body()).as_json()), 201
+@repeatable
+def add_json() -> tuple[dict[str, Any], int]:
+    return _add(_body()).as_json(), 201
 
 
 @api.put("/items/<path:sku>")
-def set_units_json(sku: str) -> Response:
+@repeatable
+def set_units_json(sku: str) -> tuple[dict[str, Any], int]:
     units = basket.check_quantity(_body().get("quantity"), least=0)
     basket.set_units(take("stockroom"), shopper_at_change(), sku, units)
-    return show_json()
+    return _cart_json(), 200
 
 
 @api.post("/items/<path:sku>/extend")
-def extend_json(sku: str) -> Response:
+@repeatable
+def extend_json(sku: str) -> tuple[dict[str, Any], int]:
     deadline = basket.extend(take("stockroom"), shopper_at_change(), sku)
     room = take("stockroom")
-    return jsonify(sku=sku, expires_at=iso(deadline), expires_in_ms=max(0, deadline - room.now_ms()))
+    return {"sku": sku, "expires_at": iso(deadline), "expires_in_ms": max(0, deadline - room.now_ms())}, 200
 
 
 @api.delete("/items/<path:sku>")
-def remove_json(sku: str) -> tuple[str, int]:
+@repeatable
+def remove_json(sku: str) -> tuple[dict[str, Any], int]:
     basket.remove(take("stockroom"), shopper_at_change(), sku)
-    return "", 204
+    return {}, 204
 
 
 def _body() -> dict[str, Any]:
@@ -126,6 +131,13 @@ def _body() -> dict[str, Any]:
 def _add(fields: Any) -> basket.Added:
     key = request.headers.get("Idempotency-Key")
     return basket.add(take("stockroom"), shopper_at_change(), basket.check_wish(fields, key))
+
+
+def _cart_json() -> dict[str, Any]:
+    lines = my_lines()
+    held = [_line_json(line) for line in lines if line.state == "held"]
+    expired = [_line_json(line) for line in lines if line.state == "expired"]
+    return {"items": held, "expired": expired, "total": as_amount(total(lines))}
 
 
 def _line_json(line: Line) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
+DEFAULT_SECRETS = {"changeme", "change-me", "default", "dev", "development", "secret", "secret-key"}
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
 
 
@@ -144,6 +145,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         ops_username=environ.get("OPS_USERNAME", "").strip() or "ops",
         ops_password=environ.get("OPS_PASSWORD") or None,
     )
+    if app_env == "production" and database_url.startswith("sqlite"):
+        read.problems.append("DATABASE_URL is an SQLite file: in production give postgresql://USER:PASSWORD@HOST/NAME.")
     if read.problems:
         raise SettingsError("Stockbeat cannot start:\n" + "\n".join(read.problems))
     return settings
@@ -158,8 +161,11 @@ def _currency(raw: str) -> str:
 def _secret_key(read: _Reader, data_dir: Path, app_env: str) -> str:
     """The SECRET_KEY; in development one is made and kept, so that carts outlive a restart."""
     given = read.environ.get("SECRET_KEY", "")
-    if given:
+    if given and not (app_env == "production" and given.lower() in DEFAULT_SECRETS):
         return given
+    if given:
+        read.problems.append("SECRET_KEY=(hidden) is a word that everybody knows: give a long random string.")
+        return ""
     if app_env != "development":
         read.problems.append("SECRET_KEY is missing: outside development give a long random string.")
         return ""

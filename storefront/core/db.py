@@ -34,7 +34,12 @@ def init_app(app: Flask, database_url: str) -> None:
     """Bind `app` to the database; SQLite gets WAL, foreign keys and a wait of 5 s for its lock."""
     app.config["SQLALCHEMY_DATABASE_URI"] = database_url
     if database_url.startswith("postgresql"):
-        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 20, "max_overflow": 20, "pool_pre_ping": True}
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {
+            "pool_size": 20,
+            "max_overflow": 20,
+            "pool_pre_ping": True,
+            "executemany_mode": "values_plus_batch",  # the journal's rows in one round trip
+        }
     db.init_app(app)
     migrate.init_app(app, db, directory="migrations", render_as_batch=True)
     with app.app_context():

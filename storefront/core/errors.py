@@ -4,7 +4,9 @@ from typing import Any, ClassVar
 
 from flask import Flask, Response, jsonify, render_template, request
 from redis.exceptions import RedisError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as SqlTimeout
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 API_PREFIXES = ("/api/", "/live/")
@@ -45,6 +47,12 @@ class CrossOrigin(Refusal):
     code, status, title = "cross_origin", 403, "This request came from another site"
 
 
+class Crash(Refusal):
+    """Not a refusal but an error of ours, told in the form of one."""
+
+    code, status, title = "internal_server_error", 500, "Internal Server Error"
+
+
 class Unavailable(Refusal):
     """Something behind the shop does not answer; try again after `retry_after` seconds."""
 
@@ -53,6 +61,17 @@ class Unavailable(Refusal):
     def __init__(self, detail: str = "", retry_after: int = 1, **facts: Any):
         super().__init__(detail, **facts)
         self.retry_after = retry_after
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """What to tell of an error: that something behind the shop does not answer, or that it is ours."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, RedisError):
+        return Unavailable("The shop cannot reach its stock counter. Nothing was changed; please try again.")
+    if isinstance(error, OperationalError | SqlTimeout):
+        return Unavailable("The shop's database does not answer. Please try again in a moment.")
+    return Crash("Something went wrong on our side. It has been noted.")
 
 
 def tell(refusal: Refusal) -> Response:
@@ -91,13 +110,10 @@ def _code_of(error: HTTPException) -> str:
 def init_app(app: Flask) -> None:
     """Tell every refusal, HTTP error and crash of `app` in one form."""
 
-    def tell_redis(error: RedisError) -> Response:
-        app.logger.error("redis did not answer: %s", error)
-        return tell(Unavailable("The shop cannot reach its stock counter. Nothing was changed; please try again."))
-
-    def tell_crash(error: Exception) -> Response:
-        app.logger.exception("unexpected error")
-        return _tell_http(InternalServerError("Something went wrong on our side. It has been noted."))
+    def tell_failure(error: Exception) -> Response:
+        refusal = refusal_of(error)
+        app.logger.error("%s: %s", refusal.title, error, exc_info=error if isinstance(refusal, Crash) else None)
+        return tell(refusal)
 
     def tell_http(error: HTTPException) -> BaseResponse:
         if error.code is not None and error.code < 400:
@@ -106,5 +122,4 @@ def init_app(app: Flask) -> None:
 
     app.register_error_handler(Refusal, tell)
     app.register_error_handler(HTTPException, tell_http)
-    app.register_error_handler(RedisError, tell_redis)
-    app.register_error_handler(Exception, tell_crash)
+    app.register_error_handler(Exception, tell_failure)

@@ -8,13 +8,15 @@ import hashlib
 import json
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, String
+from flask import Request
+from sqlalchemy import JSON, BigInteger, Engine, String, delete
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from storefront.core.db import db
+from storefront.core.db import db, transaction
 from storefront.core.errors import Refusal
 
 LONGEST_KEY = 255
+KEPT_SECONDS = 48 * 3600
 
 
 class KeyReused(Refusal):
@@ -41,6 +43,18 @@ class IdempotencyKey(db.Model):
 def hash_of(body: Any) -> str:
     """A hash of a JSON body that does not depend on the order of its members."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def hash_of_request(request: Request) -> str:
+    """A hash of what a request asks for: method, path and JSON body."""
+    return hash_of([request.method, request.path, request.get_json(silent=True)])
+
+
+def forget(engine: Engine, before_ms: int) -> int:
+    """Forget the answers kept before `before_ms`; return how many."""
+    with transaction(engine) as session:
+        gone = session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at_ms < before_ms))
+    return gone.rowcount  # type: ignore[attr-defined]
 
 
 def find(session: Session, shopper: str, key: str, body_hash: str) -> IdempotencyKey | None:

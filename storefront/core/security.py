@@ -1,4 +1,4 @@
-"""Who may change something: only a page of this shop. And the headers that keep it so."""
+"""Who may change something: only a page of this shop. And the headers that keep it so, and what a body may be."""
 
 from urllib.parse import urlsplit
 
@@ -7,6 +7,7 @@ from flask_wtf.csrf import validate_csrf
 from wtforms import ValidationError
 
 from storefront.core.errors import CrossOrigin
+from storefront.core.strict_json import StrictJson
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 HEADERS = {
@@ -20,8 +21,11 @@ HEADERS = {
 
 
 def same_origin(origin: str | None, host: str) -> bool:
-    """Whether an Origin header names `host`; a missing one does not."""
-    return origin is not None and urlsplit(origin).netloc == host
+    """Whether an Origin header names `host`; a missing or unreadable one does not."""
+    try:
+        return origin is not None and urlsplit(origin).netloc == host
+    except ValueError:  # such as http://[
+        return False
 
 
 def _refuse_cross_origin() -> None:
@@ -42,5 +46,6 @@ def _add_headers(response: Response) -> Response:
 
 
 def init_app(app: Flask) -> None:
+    app.json = StrictJson(app)
     app.before_request(_refuse_cross_origin)
     app.after_request(_add_headers)

@@ -1,7 +1,8 @@
 """The RQ dashboard at /ops/rq/.
 
 It has neither login nor CSRF check of its own; both stand before it: the ops login, and the shop's
-rule that a change needs a matching Origin. It writes job descriptions into its pages as they are;
+rule that a change needs a matching Origin (its one change that also answers to GET, which needs
+none, is kept to POST). It writes job descriptions into its pages as they are;
 its content security policy therefore runs the script that its own template wrote, and no other.
 """
 
@@ -11,6 +12,7 @@ import re
 
 import rq_dashboard
 from flask import Flask, Response, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from storefront.ops.login import PREFIX
 
@@ -21,8 +23,14 @@ def mount(app: Flask, redis_url: str) -> None:
     """Mount the dashboard of the queues in `redis_url`."""
     app.config["RQ_DASHBOARD_REDIS_URL"] = redis_url
     rq_dashboard.web.setup_rq_connection(app)
+    app.before_request(_change_by_post_only)
     app.after_request(_allow_own_script)
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX + "/rq")
+
+
+def _change_by_post_only() -> None:
+    if request.endpoint == f"{rq_dashboard.blueprint.name}.requeue_all" and request.method != "POST":
+        raise MethodNotAllowed(["POST"])
 
 
 def _allow_own_script(response: Response) -> Response:

@@ -7,7 +7,7 @@ from storefront.core.db import transaction
 from storefront.core.errors import Refusal
 from storefront.orders.events import order_cancelled
 from storefront.orders.models import Order
-from storefront.stock.ledger import Change, Reason, catch_up, record
+from storefront.stock.ledger import Change, Reason, record, tell
 from storefront.stock.stockroom import Stockroom
 
 
@@ -38,7 +38,7 @@ def cancel(room: Stockroom, token: str) -> Order:
         if won is not None:
             _return_units(session, order, now_ms)
             order_cancelled.send(session=session, order=order, now_ms=now_ms)
-    catch_up(room, sorted({line.sku for line in order.lines}))
+    tell(room, sorted({line.sku for line in order.lines}))
     return order
 
 

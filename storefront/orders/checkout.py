@@ -24,7 +24,7 @@ from storefront.orders.payment import PaymentProvider
 from storefront.stock import reservations
 from storefront.stock.ledger import Change, Reason, record
 from storefront.stock.outcomes import HoldExpired, InsufficientStock, LimitReached, SoldOut
-from storefront.stock.reservations import Ended
+from storefront.stock.settlement import Ended, settle_all
 from storefront.stock.stockroom import Stockroom
 
 CENT = Decimal("0.01")
@@ -78,7 +78,7 @@ def place(room: Stockroom, till: Till, purchase: Purchase) -> dict[str, Any]:
     except Refusal:
         _give_back(room, purchase.shopper, renewed)
         raise
-    reservations.settle_all(room, sold)
+    settle_all(room, sold)
     return answer
 
 

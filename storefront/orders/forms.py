@@ -7,21 +7,22 @@ from typing import Any
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import Form, SelectField, StringField
-from wtforms.validators import Email, InputRequired, Length
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, Email, Length
 
 from storefront.core.errors import InvalidInput
 from storefront.orders.countries import COUNTRIES
 
 
 def _text(label: str, longest: int, *, required: bool = True) -> StringField:
-    checks: list[Any] = [InputRequired(f"Please fill in: {label.lower()}.")] if required else []
+    checks: list[Any] = [DataRequired(f"Please fill in: {label.lower()}.")] if required else []
     checks.append(Length(max=longest, message=f"At most {longest} characters."))
     return StringField(label, checks, filters=[lambda text: text.strip() if text else ""])
 
 
 class _Fields(Form):
     email = StringField(
-        "E-mail", [InputRequired("Please fill in: e-mail."), Length(max=254), Email("This is not an e-mail address.")]
+        "E-mail", [DataRequired("Please fill in: e-mail."), Length(max=254), Email("This is not an e-mail address.")]
     )
     name = _text("Name", 200)
     line1 = _text("Street and number", 200)
@@ -30,7 +31,9 @@ class _Fields(Form):
     postal_code = _text("Postal code", 20)
     region = _text("Region", 100, required=False)
     country = SelectField(
-        "Country", [InputRequired("Please choose a country.")], choices=[("", "Please choose"), *COUNTRIES]
+        "Country",
+        [DataRequired("Please choose a country.")],
+        choices=[SelectChoice("", "Please choose"), *(SelectChoice(code, name) for code, name in COUNTRIES)],
     )
 
 

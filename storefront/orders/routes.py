@@ -11,9 +11,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from storefront.cart.lines import Line, total
 from storefront.cart.routes import my_lines
-from storefront.cart.session import shopper_at_change
 from storefront.core import idempotency, money
 from storefront.core.errors import InvalidInput, Refusal
+from storefront.core.repeatable import repeatable
+from storefront.core.shopper import shopper_at_change
 from storefront.core.tools import take
 from storefront.orders import cancellation, checkout, forms
 from storefront.orders.countries import NAMES
@@ -105,7 +106,8 @@ def _for_page(order: Order) -> dict[str, Any]:
 
 
 @api.post("")
-def place_json() -> tuple[Response, int]:
+@repeatable
+def place_json() -> tuple[dict[str, Any], int]:
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise InvalidInput("Send a JSON object with Content-Type application/json.")
@@ -114,9 +116,9 @@ def place_json() -> tuple[Response, int]:
         key=idempotency.check(request.headers.get("Idempotency-Key")),
         details=forms.details_from_json(body),
         expected_amount=forms.amount_from_json(body.get("expected_total"), money.currency()),
-        body_hash=idempotency.hash_of(body),
+        body_hash=idempotency.hash_of_request(request),
     )
-    return jsonify(checkout.place(take("stockroom"), take("till"), purchase)), 201
+    return checkout.place(take("stockroom"), take("till"), purchase), 201
 
 
 @api.get("/<token>")
@@ -127,8 +129,9 @@ def show_json(token: str) -> Response:
 
 
 @api.post("/<token>/cancel")
-def cancel_json(token: str) -> Response:
-    return jsonify(_as_json(cancellation.cancel(take("stockroom"), token)))
+@repeatable
+def cancel_json(token: str) -> tuple[dict[str, Any], int]:
+    return _as_json(cancellation.cancel(take("stockroom"), token)), 200
 
 
 def _as_json(order: Order) -> dict[str, Any]:
