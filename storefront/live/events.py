@@ -1,18 +1,24 @@
 """Socket.IO events from clients: watch, unwatch, reserve."""
 
+import logging
 from typing import Any
+from uuid import uuid4
 
 from flask import request
 from flask_socketio import SocketIO, join_room, leave_room
-from redis.exceptions import RedisError
 
 from storefront.cart import basket
-from storefront.cart.session import shopper_at_change
-from storefront.core.errors import CrossOrigin, InvalidInput, Refusal, Unavailable
+from storefront.core import strict_json
+from storefront.core.errors import CrossOrigin, InvalidInput, refusal_of
 from storefront.core.security import same_origin
+from storefront.core.shopper import shopper
 from storefront.core.tools import take
 from storefront.live.rooms import room_of
 from storefront.live.snapshot import check_skus, snapshot
+
+NAMELESS = "stockbeat.shopper"  # in the environ of a handshake without cookie, which lives as long as the socket
+
+log = logging.getLogger(__name__)
 
 
 def register(socketio: SocketIO) -> None:
@@ -37,23 +43,36 @@ def unwatch(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def reserve(message: dict[str, Any]) -> dict[str, Any]:
-    """Add {"sku", "quantity", "click_id"} to the cart of the shopper whose cookie came with the handshake."""
+    """Add {"sku", "quantity", "click_id"} to the cart of the shopper whose cookie came with the handshake.
+
+    A socket cannot set a cookie; one that came without is a shopper of its own, the same at every click.
+    """
     if not same_origin(request.headers.get("Origin"), request.host):
         raise CrossOrigin("Changes are accepted from this shop's own pages only (a matching Origin header).")
-    return basket.add(take("stockroom"), shopper_at_change(), basket.check_wish(message)).as_json()
+    who = shopper() or request.environ.setdefault(NAMELESS, uuid4().hex)
+    return basket.add(take("stockroom"), who, basket.check_wish(message)).as_json()
+
+
+def _checked(message: Any) -> dict[str, Any]:
+    try:
+        strict_json.check(message)
+    except ValueError as error:
+        raise InvalidInput("Send plain JSON.") from error
+    if not isinstance(message, dict):
+        raise InvalidInput("Send an object.")
+    return message
 
 
 def _told(answer: Any) -> Any:
     """The handler as Socket.IO calls it: a refusal becomes a problem document in the acknowledgement."""
 
-    def handler(message: Any = None) -> dict[str, Any]:
+    def handler(message: Any = None, *_more: Any) -> dict[str, Any]:
         try:
-            if not isinstance(message, dict):
-                raise InvalidInput("Send an object.")
-            return answer(message)
-        except Refusal as refusal:
+            return answer(_checked(message))
+        except Exception as error:  # without an answer the client would wait for ever
+            refusal = refusal_of(error)
+            if refusal is not error:
+                log.exception("a socket's message could not be answered")
             return refusal.problem()
-        except RedisError:
-            return Unavailable("The shop cannot reach its stock counter. Nothing was changed.").problem()
 
     return handler

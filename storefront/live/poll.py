@@ -8,6 +8,7 @@ from storefront.live.relay import Relay
 from storefront.live.snapshot import check_skus, snapshot
 
 WAIT_SECONDS = 20
+MOST_DIGITS = 19
 
 live = Blueprint("live_poll", __name__, url_prefix="/live")
 
@@ -30,6 +31,6 @@ def poll() -> Response | tuple[str, int]:
 
 def _known(raw: str) -> tuple[str, int]:
     sku, _, version = raw.rpartition(":")
-    if not (sku and version.isascii() and version.isdigit()):
+    if not (sku and version.isascii() and version.isdigit() and len(version) <= MOST_DIGITS):
         raise InvalidInput("Give each SKU as sku=SKU:VERSION; VERSION is 0 where none is known.")
     return sku, int(version)

@@ -13,7 +13,7 @@ MOST_SKUS = 200
 
 def check_skus(skus: object) -> list[str]:
     """SKUs from outside, each once. Raises InvalidInput unless they are 1 to 200 texts."""
-    if not isinstance(skus, list) or not all(isinstance(sku, str) and sku for sku in skus):
+    if not isinstance(skus, list) or not all(isinstance(sku, str) and sku and "\x00" not in sku for sku in skus):
         raise InvalidInput("Give SKUs as texts.")
     unique = list(dict.fromkeys(skus))
     if not 1 <= len(unique) <= MOST_SKUS:

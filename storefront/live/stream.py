@@ -11,6 +11,7 @@ from storefront.live.relay import Relay
 from storefront.live.snapshot import check_skus, snapshot
 
 HEARTBEAT_SECONDS = 15
+MOST_DIGITS = 19
 OVERLAP_MS = 10_000  # events of different SKUs may come out of order by less than this
 
 live = Blueprint("live_stream", __name__, url_prefix="/live")
@@ -29,7 +30,8 @@ def stream() -> Response:
 
 
 def _since(last_event_id: str) -> int:
-    return int(last_event_id) - OVERLAP_MS if last_event_id.isascii() and last_event_id.isdigit() else 0
+    known = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= MOST_DIGITS
+    return int(last_event_id) - OVERLAP_MS if known else 0
 
 
 def _events(relay: Relay, skus: list[str], since_ms: int) -> Iterator[str]:
