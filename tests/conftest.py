@@ -8,15 +8,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from sqlalchemy.engine import make_url
 
 from storefront import create_app
 from storefront.core.config import Settings, load_settings
-from storefront.core.db import transaction
+from storefront.core.db import db, transaction
 from storefront.core.embedded_redis import EmbeddedRedis
 from storefront.core.tools import take
 from storefront.stock import ledger
 from storefront.stock.rebuild import rebuild
 from storefront.stock.stockroom import Stockroom
+from tests.postgres import PostgresServer
 
 ORIGIN = {"Origin": "http://localhost"}  # a browser sends it by itself; Flask's test client does not
 
@@ -28,24 +30,54 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedR
         yield server
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgres", action="store_true", help="run on PostgreSQL instead of SQLite")
+
+
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis) -> Path:
-    """An SQLite file as the migrations make it, to be copied."""
+def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer | None]:
+    """The PostgreSQL server of the run, where it was asked for."""
+    if not request.config.getoption("--postgres"):
+        yield None
+        return
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(
+    tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis, postgres: PostgresServer | None
+) -> str:
+    """The URL of a database as the migrations make it, to be copied."""
     folder = tmp_path_factory.mktemp("migrated")
-    with create_app(_settings(folder, redis_server)).app_context():
+    url = postgres.url(postgres.create()) if postgres else f"sqlite:///{folder / 'shop.db'}"
+    with create_app(_settings(folder, redis_server, DATABASE_URL=url)).app_context():
         upgrade()
-    return folder / "shop.db"
+        db.engine.dispose()
+    return url
 
 
 def _settings(folder: Path, server: EmbeddedRedis, **environ: str) -> Settings:
-    return load_settings({"DATA_DIR": str(folder), "REDIS_URL": server.url, "SECRET_KEY": "test", **environ})
+    given = {"DATA_DIR": str(folder), "REDIS_URL": server.url, "SECRET_KEY": "test", "APP_ENV": "development"}
+    return load_settings({**given, **environ})
 
 
 @pytest.fixture
-def settings_of(tmp_path: Path, redis_server: EmbeddedRedis, migrated: Path) -> Callable[..., Settings]:
+def database_url(tmp_path: Path, migrated: str, postgres: PostgresServer | None) -> Iterator[str]:
+    """A fresh, migrated database for one test."""
+    if postgres is None:
+        shutil.copy(migrated.removeprefix("sqlite:///"), tmp_path / "shop.db")
+        yield f"sqlite:///{tmp_path / 'shop.db'}"
+        return
+    name = postgres.create(template=str(make_url(migrated).database))
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path, redis_server: EmbeddedRedis, database_url: str) -> Callable[..., Settings]:
     """Settings for a fresh, migrated shop in the test's own folder; environment variables as keywords."""
-    shutil.copy(migrated, tmp_path / "shop.db")
-    return lambda **environ: _settings(tmp_path, redis_server, **environ)
+    return lambda **environ: _settings(tmp_path, redis_server, **{"DATABASE_URL": database_url, **environ})
 
 
 @pytest.fixture
@@ -57,6 +89,7 @@ def app(settings_of: Callable[..., Settings]) -> Iterator[Flask]:
         room.unfenced.flushall()
         rebuild(room)
         yield app
+        db.engine.dispose()
 
 
 @pytest.fixture

@@ -205,6 +205,13 @@ def test_a_bad_row_is_left_out_and_the_good_ones_stay() -> None:
     assert len(errors) == 1
 
 
+def test_a_bad_picture_refuses_its_whole_row() -> None:
+    (product,), _ = read(as_csv(mug(Option1_Name="Size", Option1_Value="S"), sized("M", Image_Src="ftp://x/1.jpg")))
+
+    assert [row.options[0] for row in product.variants] == ["S"]
+    assert product.images == ()
+
+
 def test_a_product_whose_first_row_is_bad_is_skipped_as_a_whole_and_says_so() -> None:
     products, errors = read(
         as_csv(mug(Variant_Price="x", Option1_Name="Size", Option1_Value="S"), sized("M"), sized("L"))

@@ -1,0 +1,121 @@
+"""Settings: each wrong one is named, with its value and what is allowed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from storefront.core.config import PROJECT_ROOT, SettingsError, load_settings, normalize_database_url
+
+
+def refusal(folder: Path, **environ: str) -> str:
+    """What the start says to these environment variables."""
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"DATA_DIR": str(folder), **environ})
+    return str(caught.value)
+
+
+WRONG = [
+    ("PORT", "0", "from 1 to 65535"), ("PORT", "65536", "from 1 to 65535"), ("PORT", "http", "whole number"),
+    ("PORT", "80.5", "whole number"), ("PORT", "9" * 5000, "whole number"),
+    ("WEB_PROCESSES", "0", "from 1 to"), ("WEB_PROCESSES", "-2", "from 1 to"),
+    ("ASYNC_MODE", "asyncio", "eventlet"), ("HOLD_SECONDS", "0", "from 1 to"), ("HOLD_SECONDS", "ten", "whole number"),
+    ("HOLD_DURABILITY", "disk", "journal"), ("LOW_STOCK_THRESHOLD", "-1", "from 0"),
+    ("PUSH_INTERVAL_MS", "0", "from 1"), ("CURRENCY", "euro", "three capital letters"), ("CURRENCY", "EU", "three"),
+    ("TAX_PERCENT", "19.5", "whole number"), ("APP_ENV", "staging", "development"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, value, allowed", WRONG, ids=lambda text: text[:12])
+def test_a_wrong_setting_is_refused_with_name_value_and_what_is_allowed(
+    tmp_path: Path, name: str, value: str, allowed: str
+) -> None:
+    message = refusal(tmp_path, **{name: value})
+
+    assert name in message
+    assert repr(value) in message
+    assert allowed in message
+
+
+@pytest.mark.parametrize("name, value, allowed", [
+    ("REDIS_URL", "http://boss:hunter2@host", "redis://"), ("STOCK_REDIS_URL", "boss:hunter2", "redis://"),
+    ("DATABASE_URL", "mysql://boss:hunter2@host/shop", "postgresql://"), ("DATABASE_URL", "hunter2", "sqlite:///"),
+])  # fmt: skip
+def test_a_wrong_address_is_refused_without_showing_the_password_in_it(
+    tmp_path: Path, name: str, value: str, allowed: str
+) -> None:
+    message = refusal(tmp_path, **{name: value})
+
+    assert name in message
+    assert allowed in message
+    assert "hunter2" not in message
+
+
+def test_all_wrong_settings_are_named_at_once(tmp_path: Path) -> None:
+    message = refusal(tmp_path, PORT="x", HOLD_SECONDS="x", ASYNC_MODE="x")
+
+    assert all(name in message for name in ("PORT", "HOLD_SECONDS", "ASYNC_MODE"))
+
+
+@pytest.mark.parametrize("environ", [
+    {"APP_ENV": "production"}, {"DYNO": "web.1"}, {"DATABASE_URL": "postgres://user:word@host/shop"},
+], ids=str)  # fmt: skip
+def test_outside_development_a_missing_secret_key_stops_the_start(tmp_path: Path, environ: dict[str, str]) -> None:
+    assert "SECRET_KEY" in refusal(tmp_path, **environ)
+
+
+@pytest.mark.parametrize("word", ["secret", "changeme", "DEV"])
+def test_a_secret_key_that_everybody_knows_stops_the_start(tmp_path: Path, word: str) -> None:
+    message = refusal(tmp_path, DATABASE_URL="postgres://user:word@host/shop", SECRET_KEY=word)
+
+    assert "SECRET_KEY" in message
+
+
+def test_in_production_the_file_database_stops_the_start(tmp_path: Path) -> None:
+    message = refusal(tmp_path, APP_ENV="production", SECRET_KEY="long and random")
+
+    assert "DATABASE_URL" in message
+
+
+def test_in_development_a_secret_key_is_made_and_kept(tmp_path: Path) -> None:
+    first, second = (load_settings({"DATA_DIR": str(tmp_path)}).secret_key for _ in range(2))
+
+    assert first == second
+    assert len(first) >= 32
+    assert (tmp_path / "secret-key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("url", ["postgres://u:p@host:5432/shop?sslmode=require",
+                                 "postgresql://u:p@host:5432/shop?sslmode=require"])  # fmt: skip
+def test_a_postgres_address_gets_its_driver_named(url: str) -> None:
+    assert normalize_database_url(url) == "postgresql+psycopg2://u:p@host:5432/shop?sslmode=require"
+
+
+def test_the_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
+    settings = load_settings({"DATA_DIR": str(tmp_path)})
+
+    assert (settings.port, settings.web_processes, settings.async_mode) == (8000, 1, "eventlet")
+    assert (settings.hold_seconds, settings.hold_durability) == (600, "journal")
+    assert (settings.low_stock_threshold, settings.push_interval_ms) == (5, 40)
+    assert settings.database_url.startswith("sqlite:///")
+    assert (settings.redis_url, settings.stock_redis_url, settings.ops_password) == (None, None, None)
+
+
+def test_an_empty_setting_is_none(tmp_path: Path) -> None:
+    settings = load_settings({"DATA_DIR": str(tmp_path), "PORT": " ", "REDIS_URL": "", "OPS_PASSWORD": ""})
+
+    assert (settings.port, settings.redis_url, settings.ops_password) == (8000, None, None)
+
+
+@pytest.mark.parametrize("program", [["wsgi.py"], ["-m", "workers"], ["-m", "flask", "stock", "show"]], ids=str)
+def test_every_program_ends_with_the_message_and_no_traceback(tmp_path: Path, program: list[str]) -> None:
+    environ = {"PATH": "/usr/bin:/bin", "DATA_DIR": str(tmp_path), "HOLD_SECONDS": "soon"}
+
+    done = subprocess.run(
+        [sys.executable, *program], cwd=PROJECT_ROOT, env=environ, capture_output=True, text=True, timeout=30
+    )
+
+    assert done.returncode != 0
+    assert "HOLD_SECONDS='soon' is not allowed: give a whole number from 1" in done.stderr
+    assert "Traceback" not in done.stderr

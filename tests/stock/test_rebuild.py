@@ -1,0 +1,173 @@
+"""The rebuild: what it writes, and what may go on beside it."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import Row
+from sqlalchemy.orm import Session
+
+from storefront.stock import adjustments, keys, rebuild, reservations
+from storefront.stock.stockroom import Stockroom
+from storefront.stock.verify import verify
+from tests.stock.steps import available, bought, hold, let_run_out, sell, sell_only, take_only, version
+
+Stocked = Callable[..., Stockroom]
+
+
+def test_holds_return_with_their_units_shoppers_and_deadlines(stocked: Stocked) -> None:
+    room = stocked(MUG=5, CAP=1)
+    deadline = hold(room, units=2).expires_at_ms
+    hold(room, shopper="bob", id="r2")
+    before = room.unfenced.hgetall(keys.holds("MUG"))
+
+    rebuild.rebuild(room)
+
+    assert room.unfenced.hgetall(keys.holds("MUG")) == before
+    assert room.unfenced.zscore(keys.due("MUG"), "r1") == deadline
+    assert room.unfenced.hgetall(keys.held("MUG")) == {"ann": "2", "bob": "1"}
+    assert (available(room), available(room, "CAP")) == (2, 1)
+    assert verify(room, 0) == []
+
+
+def test_the_limit_still_counts_what_was_bought_before(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    adjustments.set_limit(room, "MUG", 3)
+    hold(room, units=2)
+    sell(room, "r1")
+
+    rebuild.rebuild(room)
+
+    assert bought(room) == 2
+    assert verify(room, 0) == []
+
+
+def test_a_hold_that_never_reached_the_journal_is_gone_and_its_units_are_back(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    take_only(room, units=2)
+
+    rebuild.rebuild(room)
+
+    assert available(room) == 5
+    assert verify(room, 0) == []
+
+
+def test_an_overdue_hold_is_swept_after_the_rebuild_too(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    hold(room, units=2)
+    let_run_out(room, "r1")
+    rebuild.rebuild(room)
+
+    reservations.expire_all_due(room)
+
+    assert available(room) == 5
+    assert verify(room, 0) == []
+
+
+def test_an_order_that_redis_never_heard_of_counts(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    hold(room, units=2)
+    sell_only(room, "r1")
+
+    rebuild.rebuild(room)
+
+    assert available(room) == 3
+    assert verify(room, 0) == []
+
+
+def test_versions_rise_over_rebuilds_and_everybody_is_told(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    versions = [version(room)]
+    with room.unfenced.pubsub(ignore_subscribe_messages=True) as heard:
+        heard.subscribe(keys.CHANNEL)
+        heard.get_message(timeout=1)
+
+        for number in range(3):
+            hold(room, id=f"r{number}")
+            versions.append(version(room))
+            rebuild.rebuild(room)
+            versions.append(version(room))
+
+        messages = []
+        while message := heard.get_message(timeout=0.2):
+            messages.append(json.loads(message["data"]))
+    assert versions == sorted(set(versions))
+    assert [message.get("rebuilt") for message in messages] == [None, 2, None, 3, None, 4]
+
+
+def fail_after_loading(monkeypatch: pytest.MonkeyPatch, room: Stockroom) -> None:
+    """A rebuild that has written to Redis and then loses its database."""
+    levels_of = rebuild._levels
+
+    def broken(session: Session) -> Iterator[list[Row]]:
+        yield from levels_of(session)
+        raise ConnectionError("the database is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild, "_levels", broken)
+        with pytest.raises(ConnectionError):
+            rebuild.rebuild(room)
+
+
+def test_a_rebuild_that_failed_leaves_the_gate_closed(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = stocked(MUG=5)
+
+    fail_after_loading(monkeypatch, room)
+
+    assert available(room) is None
+    assert not rebuild.is_open(room)
+    assert rebuild.rebuild_if_closed(room)
+    assert available(room) == 5
+
+
+def test_versions_rise_over_a_rebuild_that_failed(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = stocked(MUG=5)
+    hold(room)
+    fail_after_loading(monkeypatch, room)
+    reservations.release(room, "r1", "MUG")  # announced under the epoch that never was
+    announced = int(room.unfenced.hget(keys.level("MUG"), "version") or 0)
+
+    rebuild.rebuild(room)
+
+    assert version(room) > announced
+    assert available(room) == 5
+
+
+def test_a_rebuild_that_opens_late_does_not_close_the_gate_of_the_next(
+    stocked: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = stocked(MUG=5)
+    open_gate = rebuild._open
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild, "_open", lambda room, epoch: epoch)
+        late = rebuild.rebuild(room)
+    rebuild.rebuild(room)
+
+    open_gate(room, late)
+
+    assert rebuild.is_open(room)
+    assert hold(room).level.epoch == late + 1
+
+
+def test_many_processes_that_find_the_gate_closed_rebuild_once(
+    stocked: Stocked, other_process: Callable[..., Stockroom]
+) -> None:
+    room = stocked(MUG=5)
+    others = [other_process() for _ in range(3)]
+    room.unfenced.flushall()
+
+    epochs = [rebuild.rebuild_if_closed(one, "MUG") for one in (room, *others)]
+
+    assert epochs == [2, None, None, None]
+
+
+def test_a_background_rebuild_heals_a_closed_gate(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    healing = rebuild.BackgroundRebuild()
+    room.on_closed = healing.start
+    room.unfenced.flushall()
+
+    assert available(room) is None
+
+    healing._busy.acquire(timeout=5)  # until the attempt is over
+    assert available(room) == 5

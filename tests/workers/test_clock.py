@@ -1,0 +1,83 @@
+"""The clock: each job once per slot, whatever number of clocks."""
+
+from collections.abc import Iterator
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from flask import Flask
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+from tests.cart.shelf import all_at_once
+from workers.clock import tick
+from workers.plan import PLAN
+from workers.queues import open_queue
+
+NOW = 1_000_000_000  # a slot of every period begins
+
+
+@pytest.fixture
+def queue(app: Flask) -> Iterator[Queue]:
+    """The shop's queue, empty."""
+    redis, queue = open_queue(app.extensions["settings"].redis_url)
+    yield queue
+    redis.close()
+
+
+def redis_at(seconds: int) -> Redis:
+    """Redis' clock at this time."""
+    at: Any = SimpleNamespace(time=lambda: (seconds, 0))
+    return at
+
+
+def expected(*seconds: int) -> set[str]:
+    """The ids of the jobs of these moments."""
+    return {f"{periodic.name}-{second // periodic.every_seconds}" for periodic in PLAN for second in seconds}
+
+
+def test_one_clock_enqueues_every_job_of_the_plan_in_its_slot(queue: Queue) -> None:
+    tick(redis_at(NOW), queue, {})
+
+    assert set(queue.job_ids) == expected(NOW)
+
+
+def test_a_slot_is_enqueued_once_however_often_a_clock_beats(queue: Queue) -> None:
+    last: dict[str, int] = {}
+
+    for second in (NOW, NOW, NOW, NOW + 1, NOW + 1):
+        tick(redis_at(second), queue, last)
+
+    assert len(queue.job_ids) == len(expected(NOW, NOW + 1))
+    assert set(queue.job_ids) == expected(NOW, NOW + 1)
+
+
+def test_four_clocks_enqueue_each_slot_once(queue: Queue) -> None:
+    clocks: list[dict[str, int]] = [{} for _ in range(4)]
+    seconds = range(NOW, NOW + 6)
+
+    for second in seconds:
+        all_at_once([partial(tick, redis_at(second), queue, last) for last in clocks])
+
+    assert sorted(queue.job_ids) == sorted(expected(*seconds))
+
+
+def test_a_clock_that_comes_late_to_a_slot_does_not_repeat_what_has_run(app: Flask, queue: Queue) -> None:
+    worker = SimpleWorker([queue], connection=queue.connection, serializer=JSONSerializer)
+    tick(redis_at(NOW), queue, {})
+    worker.work(burst=True)
+
+    tick(redis_at(NOW), queue, {})
+
+    assert queue.job_ids == []
+    assert len(queue.finished_job_registry.get_job_ids()) == len(PLAN)
+
+
+def test_a_clock_that_was_killed_is_replaced_by_any_other(queue: Queue) -> None:
+    tick(redis_at(NOW), queue, {})
+
+    tick(redis_at(NOW + 1), queue, {})
+
+    assert expected(NOW + 1) <= set(queue.job_ids)
