@@ -1,0 +1,81 @@
+"""The ladder of transports: each rung with those above it blocked, and the badge still moves."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.stocked_shop import StockedShop
+from tests.browser.visitor import Visitor, badge, mark, was_not_reloaded
+
+# As a proxy that refuses the upgrade: the socket never opens and ends with an error.
+NO_WEBSOCKET = """
+globalThis.WebSocket = class extends EventTarget {
+  constructor() {
+    super();
+    setTimeout(() => { this.onerror?.(new Event('error')); this.onclose?.(new CloseEvent('close', { code: 1006 })); });
+  }
+  send() {}
+  close() {}
+};
+"""
+
+
+def nothing(_context: BrowserContext) -> None:
+    pass
+
+
+def websocket(context: BrowserContext) -> None:
+    context.add_init_script(NO_WEBSOCKET)
+
+
+def websocket_and_events(context: BrowserContext) -> None:
+    websocket(context)
+    context.route("**/live/stock**", lambda route: route.abort())
+
+
+def client_file(context: BrowserContext) -> None:
+    context.route("**/static/vendor/socket.io*", lambda route: route.fulfill(status=404, body=""))
+
+
+def everything(context: BrowserContext) -> None:
+    websocket_and_events(context)
+    context.route("**/live/poll**", lambda route: route.abort())
+    context.route("**/api/v1/stock**", lambda route: route.abort())
+
+
+@pytest.mark.parametrize(
+    ("block", "left"),
+    [(nothing, "websocket"), (websocket, "sse"), (websocket_and_events, "poll"), (client_file, "sse")],
+)
+def test_the_badge_moves_on_what_is_left_of_the_ladder(
+    block: Callable[[BrowserContext], None], left: str, shop: StockedShop, visitor: Callable[..., Visitor]
+) -> None:
+    item = shop.item(units=3)
+    watcher = visitor()
+    watcher.expects("ERR_FAILED.*live/stock", "404.*socket.io")
+    block(watcher.context)
+    page = watcher.open_live(item.path, transport=left)
+    mark(page)
+
+    for units_left in (2, 1):
+        shop.add(shop.shopper(), item.sku)
+        expect(badge(page)).to_contain_text(f"Only {units_left} left!")
+
+    shop.add(shop.shopper(), item.sku)
+    expect(badge(page)).to_contain_text("Sold out")
+    assert was_not_reloaded(page)
+
+
+def test_a_page_that_gets_nothing_says_so_and_still_sells(shop: StockedShop, visitor: Callable[..., Visitor]) -> None:
+    item = shop.item(units=3)
+    shopper = visitor()
+    shopper.expects("ERR_FAILED")
+    everything(shopper.context)
+    page = shopper.open_live(item.path, transport="offline")
+    expect(page.get_by_text("Stock is not live right now")).to_be_visible()
+
+    page.locator("[data-hold-button]").click()
+
+    expect(page.locator("[data-hold-note]")).to_have_text("Reserved for you: 1 in your cart.")
+    expect(badge(page)).to_contain_text("Only 2 left!")
