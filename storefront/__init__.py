@@ -95,9 +95,9 @@ def _serve(app: Flask, settings: Settings) -> None:
         url = take("redis_url")
         bus = redis.connect(settings.stock_redis_url or url, max_connections=2, socket_timeout=5.0)
     app.extensions["socketio"] = live.serve(app, settings, bus)
-    ops.serve(app, url)
     with app.app_context():
         room = take("stockroom")
+        ops.serve(app, url, room.unfenced)
         room.on_closed(room, "")  # the first visitor should not be the one who finds the gate closed
 
 

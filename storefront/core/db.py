@@ -1,5 +1,6 @@
 """The SQL database: one Flask-SQLAlchemy, and the way to write to it."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,8 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, Engine, Integer, MetaData, event
 from sqlalchemy.orm import DeclarativeBase, Session
+
+from storefront.core.errors import Unavailable
 
 
 class Base(DeclarativeBase):
@@ -60,6 +63,25 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+# SQLite has one writer at a time, and waits for its lock in C: a green thread that waited there
+# would stop the whole process, with the one that holds the lock in it. So they queue here first.
+_sqlite_writer = threading.RLock()
+LONGEST_WAIT_SECONDS = 5
+
+
+@contextmanager
+def _turn_to_write(engine: Engine) -> Iterator[None]:
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    if not _sqlite_writer.acquire(timeout=LONGEST_WAIT_SECONDS):
+        raise Unavailable("The shop's database is busy. Please try again.")
+    try:
+        yield
+    finally:
+        _sqlite_writer.release()
+
+
 @contextmanager
 def transaction(engine: Engine) -> Iterator[Session]:
     """A session that writes: committed at the end of the block, rolled back on any exception.
@@ -67,5 +89,6 @@ def transaction(engine: Engine) -> Iterator[Session]:
     On SQLite it begins IMMEDIATE: a transaction that reads first and writes later would fail
     with "database is locked" whenever another one wrote in between.
     """
-    with Session(engine.execution_options(sqlite_immediate=True), expire_on_commit=False) as session, session.begin():
+    writing = engine.execution_options(sqlite_immediate=True)
+    with _turn_to_write(engine), Session(writing, expire_on_commit=False) as session, session.begin():
         yield session

@@ -4,9 +4,10 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from flask_wtf.csrf import validate_csrf
+from werkzeug.exceptions import NotFound
 from wtforms import ValidationError
 
-from storefront.core.errors import CrossOrigin
+from storefront.core.errors import CrossOrigin, InvalidInput
 from storefront.core.strict_json import StrictJson
 
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
@@ -39,6 +40,14 @@ def _refuse_cross_origin() -> None:
     raise CrossOrigin("Changes are accepted from this shop's own pages only (a matching Origin header).")
 
 
+def _refuse_nul() -> None:
+    """PostgreSQL has no NUL in its texts and cannot even compare with one."""
+    if "\x00" in request.path:
+        raise NotFound
+    if request.method not in SAFE_METHODS and any("\x00" in value for value in request.form.values()):
+        raise InvalidInput("A field has a character that no text has.")
+
+
 def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
@@ -48,4 +57,5 @@ def _add_headers(response: Response) -> Response:
 def init_app(app: Flask) -> None:
     app.json = StrictJson(app)
     app.before_request(_refuse_cross_origin)
+    app.before_request(_refuse_nul)
     app.after_request(_add_headers)

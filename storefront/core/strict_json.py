@@ -1,9 +1,12 @@
 """JSON from outside, read strictly: what no database, Redis or answer of ours could carry is not let in."""
 
 import json
+import re
 from typing import Any
 
 from flask.json.provider import DefaultJSONProvider
+
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # escaped, but its backslash is not
 
 
 class StrictJson(DefaultJSONProvider):
@@ -22,8 +25,14 @@ class StrictJson(DefaultJSONProvider):
 
 
 def check(found: Any) -> None:
-    """Raise ValueError unless strict JSON can say it: NaN, bytes and half of a surrogate pair it cannot."""
+    """Raise ValueError at what strict JSON cannot say (NaN, bytes, half of a surrogate pair), and at NUL.
+
+    PostgreSQL has no NUL in its texts.
+    """
     try:
-        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # a UnicodeEncodeError is a ValueError
+        text = json.dumps(found, ensure_ascii=False, allow_nan=False)
+        text.encode()  # a UnicodeEncodeError is a ValueError
     except (TypeError, RecursionError) as error:
         raise ValueError(str(error)) from error
+    if _NUL.search(text):
+        raise ValueError("NUL")

@@ -1,9 +1,12 @@
 """Ops: what the people who run the shop see and do."""
 
 from flask import Flask
+from redis import Redis
+from redis.exceptions import RedisError
 
 from storefront.core.config import Settings
 from storefront.ops import console, health, login, rq_dashboard, stock_commands
+from storefront.ops.redis_settings import complaints
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -14,6 +17,11 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.cli.add_command(stock_commands.stock)
 
 
-def serve(app: Flask, redis_url: str) -> None:
-    """Mount what only a serving process needs."""
+def serve(app: Flask, redis_url: str, stock_redis: Redis) -> None:
+    """Mount what only a serving process needs, and complain of what is dangerous in the settings of its Redis."""
     rq_dashboard.mount(app, redis_url)
+    try:
+        for complaint in complaints(stock_redis):
+            app.logger.warning("Redis: %s", complaint)
+    except RedisError as error:
+        app.logger.warning("Redis does not answer yet: %s", error)

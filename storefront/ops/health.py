@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from storefront.core.tools import take
+from storefront.ops.redis_settings import complaints
 from storefront.stock.rebuild import is_open
 
 pages = Blueprint("health", __name__, url_prefix="/healthz")
@@ -19,10 +20,14 @@ def alive() -> Response:
 
 @pages.get("/ready")
 def ready() -> tuple[Response, int]:
-    """200 when database, Redis, the gate and the relay are all well, else 503 that names what is not."""
+    """200 when database, Redis, the gate and the relay are all well, else 503 that names what is not.
+
+    `warnings` name settings of Redis that are dangerous and yet no reason to stop.
+    """
     answers = checks()
     good = all(answer == "ok" for answer in answers.values())
-    return jsonify(status="ok" if good else "not ready", checks=answers), 200 if good else 503
+    warnings = complaints(take("stockroom").unfenced) if good else []
+    return jsonify(status="ok" if good else "not ready", checks=answers, warnings=warnings), 200 if good else 503
 
 
 def checks() -> dict[str, str]:

@@ -169,7 +169,8 @@ def extend(room: Stockroom, reservation_id: str, sku: str) -> int:
         if row.extensions >= MOST_EXTENSIONS:
             raise ExtensionLimit(f"A hold can be extended {MOST_EXTENSIONS} times.", sku=sku)
         row.extensions += 1
-        row.expires_at_ms = deadline = now_ms + room.hold_ms
+        # Never back, also where Redis' clock went back: the deadline before was promised too.
+        row.expires_at_ms = deadline = max(row.expires_at_ms, now_ms + room.hold_ms)
     move_deadline(room, sku, reservation_id, deadline)
     return deadline
 

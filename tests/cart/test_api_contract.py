@@ -207,7 +207,7 @@ def test_a_missing_quantity_is_422_invalid_quantity(app: Flask, method: str, pat
     assert problem_of(answer, 422)["code"] == "invalid_quantity"
 
 
-@pytest.mark.parametrize("sku", ["null", "5", '""', "[]", "{}", '"a\\u0000b"', '"' + "X" * 5000 + '"'],
+@pytest.mark.parametrize("sku", ["null", "5", '""', "[]", "{}", '"' + "X" * 5000 + '"'],
                          ids=lambda raw: raw[:12])  # fmt: skip
 def test_a_sku_that_cannot_be_one_is_404_unknown_sku(app: Flask, sku: str) -> None:
     answer = visitor(app).post(
@@ -241,9 +241,10 @@ def test_a_click_id_that_cannot_be_one_is_422(app: Flask, click_id: str) -> None
     (b"\xff\xfe", "application/json"),
     ("[" * 100_000, "application/json"),
     ('{"sku": "\\ud800", "quantity": 1}', "application/json"),
+    ('{"sku": "a\\u0000b", "quantity": 1}', "application/json"),
     ('{"sku": "MUG", "quantity": NaN}', "application/json"),
     ('{"sku": "MUG", "quantity": 1e400}', "application/json"),
-], ids=["plain", "form", "cut", "list", "null", "empty", "binary", "deep", "surrogate", "nan", "infinite"])  # fmt: skip
+], ids=["plain", "form", "cut", "list", "null", "empty", "binary", "deep", "half", "nul", "nan", "big"])  # fmt: skip
 def test_a_body_that_is_no_json_object_is_refused(app: Flask, body: str | bytes, content_type: str) -> None:
     shelve(MUG=5)
 

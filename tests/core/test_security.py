@@ -126,3 +126,20 @@ def test_every_answer_carries_the_headers_that_keep_it_ours(app: Flask, path: st
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "unsafe-inline" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("method, path", [
+    ("GET", "/products/%00"), ("GET", "/api/v1/orders/%00"), ("PUT", "/api/v1/cart/items/a%00b"),
+    ("POST", "/cart/items/%00/quantity"),
+])  # fmt: skip
+def test_an_address_with_a_nul_leads_nowhere(app: Flask, method: str, path: str) -> None:
+    answer = visitor(app).open(path, method=method, json={"quantity": 1})
+
+    assert answer.status_code == 404
+
+
+def test_a_field_with_a_nul_is_refused(app: Flask) -> None:
+    answer = visitor(app).post("/cart/items", data={"sku": "a\x00b", "quantity": "1"})
+
+    assert answer.status_code == 422
+    assert answer.mimetype == "text/html"

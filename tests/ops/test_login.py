@@ -11,6 +11,7 @@ from rq.serializers import JSONSerializer
 
 from storefront import create_app, ops
 from storefront.core.config import Settings
+from storefront.stock.stockroom import Stockroom
 from tests.cart.shelf import ORIGIN, Visitor, visitor
 from workers.queues import open_queue
 
@@ -18,12 +19,12 @@ PATHS = ["/ops/", "/ops", "/ops/rq/", "/ops/rq", "/ops/rq/0/data/queues.json", "
 
 
 @pytest.fixture
-def open_ops(app: Flask, settings_of: Callable[..., Settings]) -> Callable[..., Flask]:
+def open_ops(app: Flask, room: Stockroom, settings_of: Callable[..., Settings]) -> Callable[..., Flask]:
     """A further process of the shop with the dashboard mounted; environment variables as keywords."""
 
     def start(**environ: str) -> Flask:
         other = create_app(settings_of(**environ))
-        ops.serve(other, app.extensions["settings"].redis_url)
+        ops.serve(other, app.extensions["settings"].redis_url, room.unfenced)
         return other
 
     return start

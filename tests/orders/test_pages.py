@@ -1,13 +1,14 @@
 """Checkout and order as pages and forms."""
 
 import re
+from functools import partial
 
 import pytest
 from flask import Flask
 
 from storefront.stock import reservations
 from storefront.stock.stockroom import Stockroom
-from tests.cart.shelf import Visitor, available, let_holds_run_out, shelve, visitor
+from tests.cart.shelf import Visitor, all_at_once, available, let_holds_run_out, shelve, visitor
 
 
 @pytest.fixture
@@ -64,6 +65,25 @@ def test_the_form_sent_twice_leads_to_the_same_order(app: Flask, ann: Visitor) -
     assert first.location == second.location
     assert first.location.startswith("/orders/")
     assert available(app, "MUG") == 4
+
+
+def test_the_form_sent_eight_times_at_once_leads_to_one_order(app: Flask, ann: Visitor) -> None:
+    fields = fill_in(ann.get("/checkout").text)
+    tabs = [visitor(app) for _ in range(8)]
+    for tab in tabs:
+        tab.set_cookie("session", ann.get_cookie("session").value)  # type: ignore[union-attr]
+
+    answers = all_at_once([partial(tab.post, "/checkout", data=fields) for tab in tabs])
+
+    assert len({answer.location for answer in answers}) == 1
+    assert str(answers[0].location).startswith("/orders/")
+    assert available(app, "MUG") == 4
+
+
+def test_a_nul_in_a_field_is_no_crash(ann: Visitor) -> None:
+    answer = ann.post("/checkout", data=fill_in(ann.get("/checkout").text, name="Ann\x00"))
+
+    assert answer.status_code == 422
 
 
 def test_a_wrong_field_is_named_and_what_was_typed_stays(ann: Visitor) -> None:
