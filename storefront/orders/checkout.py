@@ -28,10 +28,15 @@ from storefront.stock.settlement import Ended, settle_all
 from storefront.stock.stockroom import Stockroom
 
 CENT = Decimal("0.01")
+ORDERED = 201
 
 
 class CartEmpty(Refusal):
     code, title = "cart_empty", "The cart is empty"
+
+
+class RefusedBefore(Refusal):
+    code, title = "refused_before", "This order was refused before"
 
 
 class TotalChanged(Refusal):
@@ -65,16 +70,23 @@ def place(room: Stockroom, till: Till, purchase: Purchase) -> dict[str, Any]:
     SKU that cannot be had), TotalChanged, InsufficientStock and idempotency.KeyReused; then nothing
     has changed.
     """
-    with Session(room.engine) as session:
-        earlier = idempotency.find(session, purchase.shopper, purchase.key, purchase.body_hash)
-    if earlier:
-        return earlier.answer
+    answer = _first_answer(room, purchase)
+    if answer is not None:
+        return answer
+    try:
+        return _place(room, till, purchase)
+    except (IntegrityError, Refusal):  # perhaps because the same request, sent twice at once, came first
+        answer = _first_answer(room, purchase)
+        if answer is None:
+            raise
+        return answer
+
+
+def _place(room: Stockroom, till: Till, purchase: Purchase) -> dict[str, Any]:
     lines, renewed = _hold_all(room, purchase)
     try:
         _check_total(lines, purchase, till)
         answer, sold = _sell(room, till, purchase, lines)
-    except IntegrityError:
-        return _first_answer(room, purchase)
     except Refusal:
         _give_back(room, purchase.shopper, renewed)
         raise
@@ -135,7 +147,7 @@ def _sell(room: Stockroom, till: Till, purchase: Purchase, lines: Sequence[Line]
         session.add(
             IdempotencyKey(
                 shopper=purchase.shopper, key=purchase.key, body_hash=purchase.body_hash,
-                status=201, answer=answer, created_at_ms=now_ms,
+                status=ORDERED, answer=answer, created_at_ms=now_ms,
             )
         )  # fmt: skip
         session.flush()  # a second request with this key waits here, and then fails
@@ -175,12 +187,13 @@ def _commit_units(session: Session, order: Order, sold: Sequence[Ended], now_ms:
         record(session, sku, "committed", Change(committed=units), why, held=True)
 
 
-def _first_answer(room: Stockroom, purchase: Purchase) -> dict[str, Any]:
+def _first_answer(room: Stockroom, purchase: Purchase) -> dict[str, Any] | None:
+    """What this request was answered before, if it was. Raises RefusedBefore where that was a refusal."""
     with Session(room.engine) as session:
         earlier = idempotency.find(session, purchase.shopper, purchase.key, purchase.body_hash)
-    if earlier is None:
-        raise RuntimeError("the order failed on a constraint that is not its idempotency key")
-    return earlier.answer
+    if earlier is not None and earlier.status != ORDERED:
+        raise RefusedBefore("This request was refused before; order with a new Idempotency-Key.")
+    return earlier.answer if earlier else None
 
 
 def answer_of(order: Order) -> dict[str, Any]:

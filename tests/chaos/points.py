@@ -35,6 +35,7 @@ POINTS = (
 _REBUILD = POINTS[13:16]
 WEB = (*POINTS[:5], *POINTS[8:13], *_REBUILD * 2)  # drawn more often, for they are passed less often
 WORKER = (*POINTS[5:8], "movement committed, not told", *_REBUILD)
+NAMED = POINTS[:-1]  # those of the product
 _FIRST_CODE = 100
 PASSES_BETWEEN_PAUSES = 25
 
@@ -96,7 +97,7 @@ def _wrap_stock() -> None:
         "settle_all",
         release="release committed, not settled",
         shrink="shrink committed, not settled",
-        expire_due="expiry committed, not settled",
+        expire="expiry committed, not settled",
     )
     _after(reservations, "expire_due", "sweep between two slices", when=bool)
     for owner in (settlement, repair):
@@ -128,8 +129,10 @@ def _before(owner: Any, name: str, point: str) -> None:
 
 
 def _before_called_by(owner: Any, name: str, **points: str) -> None:
-    """As `_before`, where the point depends on the name of the calling function."""
+    """As `_before`, where the point depends on which function of `owner` is calling."""
     original = getattr(owner, name)
+    for caller in points:
+        getattr(owner, caller)  # raises where it is called otherwise now
 
     @wraps(original)
     def wrapped(*arguments: Any, **named: Any) -> Any:

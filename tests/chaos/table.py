@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from tests.chaos import points
 from tests.chaos.run import Outcome
 
 WIDTH = 58
@@ -27,13 +28,9 @@ def print_table(outcome: Outcome) -> None:
         print(f"\nnote: {note}")
 
 
-def deaths(outcome: Outcome) -> int:
-    return outcome.world.family.deaths.total()
-
-
 def _sections(outcome: Outcome) -> Iterator[tuple[str, list[tuple[str, object]]]]:
     family, timeline = outcome.world.family, outcome.timeline
-    yield f"Process deaths: {deaths(outcome)}", _counted(family.deaths)
+    yield f"Process deaths: {family.deaths.total()}", _counted(family.deaths)
     yield f"Processes stopped and continued: {family.pauses.total()}", _counted(family.pauses)
     yield f"Redis faults: {timeline.redis_faults.total()}", _counted(timeline.redis_faults)
     yield f"PostgreSQL faults: {timeline.sql_faults.total()}", _counted(timeline.sql_faults)
@@ -78,6 +75,10 @@ def _found(outcome: Outcome) -> list[tuple[str, object]]:
 
 def _oddities(outcome: Outcome) -> Iterator[str]:
     """What is no violation, but should be known."""
+    ended_at = {event.partition("ended at: ")[2] for event in outcome.world.family.deaths}
+    never = [point for point in points.NAMED if point not in ended_at]
+    if never:
+        yield f"no process ended at: {', '.join(never)}"
     for what, lines in (
         ("processes that ended by themselves", outcome.world.family.unplanned),
         ("faults that failed", outcome.timeline.errors),
