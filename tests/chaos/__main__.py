@@ -20,6 +20,8 @@ from tests.chaos.world import World
 
 
 def main() -> int:
+    if sys.platform != "linux":
+        sys.exit("The chaos suite needs Linux: it freezes processes and becomes the parent of their children.")
     chosen = _parse()
     began = time.monotonic()
     everything = not (chosen.wiped or chosen.honesty or chosen.bug or chosen.run)

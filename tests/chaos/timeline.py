@@ -19,7 +19,7 @@ from tests.chaos.world import World
 class Weather:
     """How hard it blows: mean seconds between faults of a kind (0: none), and what is drawn with which weight."""
 
-    process_seconds: float = 0.55
+    process_seconds: float = 0.45
     redis_seconds: float = 1.5
     sql_seconds: float = 12.0
     crash_share: float = 0.75  # of the new processes carry the end at a named point in them
