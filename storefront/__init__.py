@@ -72,6 +72,7 @@ def _open_stockroom(settings: Settings) -> Stockroom:
         durability=settings.hold_durability,
         low_stock_threshold=settings.low_stock_threshold,
         on_closed=healing.start,
+        is_healing=healing.is_running,
     )
 
 

@@ -12,10 +12,11 @@ from storefront.core.db import transaction
 from storefront.core.errors import InvalidInput, Refusal
 from storefront.stock import reservations
 from storefront.stock.models import Reservation
-from storefront.stock.outcomes import ExtensionLimit, Held, HoldExpired, Level, UnknownSku
+from storefront.stock.outcomes import ExtensionLimit, Held, HoldEnded, HoldExpired, HoldWithdrawn, Level, UnknownSku
 from storefront.stock.stockroom import Stockroom
 
 MOST_UNITS = 1000  # of one SKU in one cart
+MOST_WITHDRAWN = 20  # so often one click may come again after a 503
 LONGEST_CLICK_ID = 255
 
 
@@ -84,17 +85,18 @@ def check_wish(fields: Mapping[str, Any], key: str | None = None) -> Wish:
 
 def add(room: Stockroom, shopper: str, wish: Wish) -> Added:
     """Hold what `wish` asks for, or refuse and change nothing. Raises the refusals of `reservations.reserve`."""
-    sku, click_id = wish.sku, wish.click_id or uuid4().hex
-    outcome = reservations.reserve(
-        room,
-        shopper=shopper,
-        sku=sku,
-        units=wish.units,
-        reservation_id=reservations.reservation_id_for(shopper, sku, click_id),
-        seen=wish.seen,
-    )
-    deadline = outcome.expires_at_ms if isinstance(outcome, Held) else None
-    return Added(outcome.level, outcome.units_of_shopper, deadline)
+    click_id = wish.click_id or uuid4().hex
+    for withdrawn in range(MOST_WITHDRAWN):
+        reservation_id = reservations.reservation_id_for(shopper, wish.sku, click_id, withdrawn)
+        try:
+            outcome = reservations.reserve(
+                room, shopper=shopper, sku=wish.sku, units=wish.units, reservation_id=reservation_id, seen=wish.seen
+            )
+        except HoldWithdrawn:  # this click was answered with 503 before, and comes again as it was asked to
+            continue
+        deadline = outcome.expires_at_ms if isinstance(outcome, Held) else None
+        return Added(outcome.level, outcome.units_of_shopper, deadline)
+    raise HoldEnded(sku=wish.sku)
 
 
 def set_units(room: Stockroom, shopper: str, sku: str, units: int) -> None:

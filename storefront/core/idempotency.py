@@ -6,17 +6,24 @@ same key with another body is refused.
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
+from weakref import WeakValueDictionary
 
 from flask import Request
 from sqlalchemy import JSON, BigInteger, Engine, String, delete
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from storefront.core.db import db, transaction
-from storefront.core.errors import Refusal
+from storefront.core.errors import Refusal, Unavailable
 
 LONGEST_KEY = 255
 KEPT_SECONDS = 48 * 3600
+PATIENCE_SECONDS = 3.0
+
+_turns: WeakValueDictionary[tuple[str, str], Lock] = WeakValueDictionary()
 
 
 class KeyReused(Refusal):
@@ -25,6 +32,10 @@ class KeyReused(Refusal):
 
 class KeyMissing(Refusal):
     code, status, title = "idempotency_key_required", 422, "An Idempotency-Key header is required"
+
+
+class StillRunning(Unavailable):
+    code, status, title = "still_running", 409, "The first request with this key is still running"
 
 
 class IdempotencyKey(db.Model):
@@ -70,3 +81,18 @@ def check(key: str | None) -> str:
     if not key or len(key) > LONGEST_KEY:
         raise KeyMissing(f"Send an Idempotency-Key of 1 to {LONGEST_KEY} characters.")
     return key
+
+
+@contextmanager
+def turn(shopper: str, key: str) -> Iterator[None]:
+    """Let one request with this key run at a time in this process: who waited finds the answer of the first.
+
+    Raises StillRunning after 3 s.
+    """
+    lock = _turns.setdefault((shopper, key), Lock())
+    if not lock.acquire(timeout=PATIENCE_SECONDS):
+        raise StillRunning("The same request is still being worked on; ask again with the same key.")
+    try:
+        yield
+    finally:
+        lock.release()

@@ -34,10 +34,11 @@ def repeatable(route: Callable[..., tuple[Any, int]]) -> Callable[..., Response]
             return _response(body, status)
         idempotency.check(key)
         body_hash = idempotency.hash_of_request(request)
-        kept = _find(key, body_hash)
-        if kept is None:
-            answer, status = _outcome(route, arguments)
-            kept = _find(key, body_hash) or _keep(key, body_hash, answer, status)
+        with idempotency.turn(shopper_at_change(), key):
+            kept = _find(key, body_hash)
+            if kept is None:
+                answer, status = _outcome(route, arguments)
+                kept = _find(key, body_hash) or _keep(key, body_hash, answer, status)
         return _response(kept.answer, kept.status)
 
     return answered

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from operator import attrgetter
 
-from sqlalchemy import Engine, bindparam, select, text
+from sqlalchemy import Engine, bindparam, case, select, text
 
 from storefront.core.db import transaction
 from storefront.core.errors import Unavailable
@@ -23,7 +23,8 @@ _INSERT = text(
     " VALUES (:id, :shopper, :sku, :units, 'active', :created_at_ms, :expires_at_ms, 0)"
     " ON CONFLICT (id) DO NOTHING"
 )
-_STATES = select(Reservation.id, Reservation.state).where(Reservation.id.in_(bindparam("ids", expanding=True)))
+_STATE = case((Reservation.units == 0, "withdrawn"), else_=Reservation.state).label("state")  # a tombstone has no units
+_STATES = select(Reservation.id, _STATE).where(Reservation.id.in_(bindparam("ids", expanding=True)))
 
 
 class JournalSlow(Unavailable):
@@ -66,7 +67,8 @@ class Journal:
         """Write `entry` and wait for the commit.
 
         Returns the state its row has now: "active"; "stale" where a rebuild has come between (no row
-        was written); or how a reservation of this id ended before. Raises JournalSlow after 3 s and
+        was written); "withdrawn" where it was undone before its row came; or how a reservation of this
+        id ended before. Raises JournalSlow after 3 s and
         SQLAlchemy's errors where the database refused.
         """
         page = self._add(entry)

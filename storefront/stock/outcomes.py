@@ -64,6 +64,10 @@ class HoldEnded(Refusal):
     code, title = "hold_ended", "This hold has ended"
 
 
+class HoldWithdrawn(HoldEnded):
+    """It was undone before anybody heard of it; the same click may take the units anew, under another id."""
+
+
 class ExtensionLimit(Refusal):
     code, title = "extension_limit", "This hold cannot be extended any further"
 

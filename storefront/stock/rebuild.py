@@ -214,6 +214,9 @@ class BackgroundRebuild:
     def __init__(self) -> None:
         self._busy = threading.Lock()
 
+    def is_running(self) -> bool:
+        return self._busy.locked()
+
     def start(self, room: Stockroom, sku: str) -> None:
         """Rebuild in a thread where the gate is closed; return at once."""
         if self._busy.acquire(blocking=False):

@@ -22,6 +22,7 @@ from storefront.stock.outcomes import (
     Held,
     HoldEnded,
     HoldExpired,
+    HoldWithdrawn,
     InsufficientStock,
     LimitReached,
     SoldOut,
@@ -34,9 +35,13 @@ MOST_EXTENSIONS = 3
 SLICE = 100
 
 
-def reservation_id_for(shopper: str, sku: str, click_id: str) -> str:
-    """The one id that a click (or an idempotency key) of a shopper on a SKU always leads to."""
-    return str(uuid5(NAMESPACE_URL, f"reservation:{shopper}:{sku}:{click_id}"))
+def reservation_id_for(shopper: str, sku: str, click_id: str, withdrawn: int = 0) -> str:
+    """The one id that a click (or an idempotency key) of a shopper on a SKU leads to.
+
+    withdrawn: how many reservations of this click were undone before he heard of them.
+    """
+    again = f":{withdrawn}" if withdrawn else ""
+    return str(uuid5(NAMESPACE_URL, f"reservation:{shopper}:{sku}:{click_id}{again}"))
 
 
 def reserve(
@@ -48,7 +53,7 @@ def reserve(
     so that two tabs or a repeated click do not add up. An empty `shopper` is the shop itself.
 
     Raises UnknownSku, SoldOut, InsufficientStock, LimitReached, HoldEnded (this reservation ended before),
-    StockChecking, JournalSlow.
+    HoldWithdrawn (before it was promised), StockChecking, JournalSlow.
     """
     room.require_sku(sku)
     for _ in range(2):  # the second time under a new epoch, where a rebuild came between
@@ -63,7 +68,7 @@ def reserve(
             return grant.held
         if state != "stale":
             follow_sql(room, sku, [reservation_id], room.now_ms())
-            raise HoldEnded(sku=sku)
+            raise (HoldWithdrawn if state == "withdrawn" else HoldEnded)(sku=sku)
         room.fence.refresh(room.engine)  # the hold fell out of Redis with the rebuild that made it stale
     raise StockChecking
 
@@ -211,6 +216,7 @@ def expire(room: Stockroom, ids: Sequence[str]) -> int:
 
 def end(session: Session, ids: Sequence[str], state: str, now_ms: int, *, due_only: bool = False) -> list[Ended]:
     """Compare-and-set active -> `state`; return those that this call ended. The caller settles them after commit."""
+    _lock(session, ids)
     change = update(Reservation).where(Reservation.id.in_(ids), Reservation.state == "active")
     if due_only:
         change = change.where(Reservation.expires_at_ms <= now_ms)
@@ -226,6 +232,7 @@ def sell(session: Session, ids: Sequence[str], cause: str, now_ms: int) -> list[
 
     Raises HoldExpired, naming the SKU, where one of them is not active and unexpired any more.
     """
+    _lock(session, ids)
     rows = session.execute(
         update(Reservation)
         .where(Reservation.id.in_(ids), Reservation.state == "active", Reservation.expires_at_ms > now_ms)
@@ -238,3 +245,11 @@ def sell(session: Session, ids: Sequence[str], cause: str, now_ms: int) -> list[
         sku = session.scalar(select(Reservation.sku).where(Reservation.id.in_(missing)).order_by(Reservation.sku))
         raise HoldExpired("A hold expired during checkout.", sku=sku)
     return [Ended(row.id, row.sku, ordered=row.units, created_at_ms=row.created_at_ms) for row in rows]
+
+
+def _lock(session: Session, ids: Sequence[str]) -> None:
+    """Lock the rows in one order everywhere, so that the sweep and a checkout at the deadline never deadlock."""
+    if len(ids) > 1:
+        session.execute(
+            select(Reservation.id).where(Reservation.id.in_(ids)).order_by(Reservation.id).with_for_update()
+        )

@@ -35,7 +35,7 @@ class Ended:
 
 def bury(session: Session, sku: str, ids: Iterable[str], now_ms: int) -> None:
     """Write tombstones for reservations SQL never heard of, so that their late rows fail."""
-    session.connection().execute(_TOMBSTONE, [{"id": one, "sku": sku, "now_ms": now_ms} for one in ids])
+    session.connection().execute(_TOMBSTONE, [{"id": one, "sku": sku, "now_ms": now_ms} for one in sorted(ids)])
 
 
 def settle_all(room: Stockroom, ended: Sequence[Ended]) -> None:

@@ -68,6 +68,7 @@ class Stockroom:
 
     `redis` goes through the fence; `unfenced` does not, it is for the rebuild and for looking at Redis itself.
     `on_closed` is called with the stockroom and a SKU whenever the gate was found closed; it must return at once.
+    `is_healing` says that this process is about to open the gate again.
     """
 
     redis: Redis
@@ -77,6 +78,7 @@ class Stockroom:
     durability: str = "journal"
     low_stock_threshold: int = 5
     on_closed: Callable[["Stockroom", str], None] = lambda room, sku: None
+    is_healing: Callable[[], bool] = lambda: False
     fence: Fence = field(default_factory=Fence)
     journal: Journal = field(init=False)
     _known_skus: set[str] = field(default_factory=set)
@@ -91,6 +93,8 @@ class Stockroom:
         `question` is called with the epoch; `closed` says of its answer whether the gate was found
         closed. Where this process was merely behind (a rebuild has finished since), it asks once more.
         """
+        if self.is_healing():
+            raise StockChecking  # at once: a thousand waiting shoppers must not slow down the rebuild they wait for
         for _ in range(2):
             sight = self.fence.sight
             try:

@@ -3,6 +3,8 @@
 import pytest
 from flask import Flask
 
+from storefront.core import idempotency
+from storefront.stock.journal import Journal, JournalSlow
 from tests.cart.shelf import Visitor, available, shelve, visitor
 
 KEY = {"Idempotency-Key": "key"}
@@ -82,3 +84,38 @@ def test_a_cancellation_that_is_repeated_gets_its_first_answer(app: Flask, ann: 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert answers[0].get_json() == answers[1].get_json()
     assert available(app, "MUG") == 5
+
+
+def test_a_click_that_was_answered_503_takes_the_units_when_it_comes_again(
+    app: Flask, ann: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_slow(*_: object) -> None:
+        raise JournalSlow
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", too_slow)
+        refused = [ann.post("/api/v1/cart/items", json={"sku": "MUG", "quantity": 2}, headers=KEY) for _ in range(2)]
+
+    answers = [ann.post("/api/v1/cart/items", json={"sku": "MUG", "quantity": 2}, headers=KEY) for _ in range(2)]
+
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in refused] == [(503, "1")] * 2
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert ann.cart() == {"MUG": 2}
+    assert available(app, "MUG") == 3
+
+
+def test_the_same_request_twice_at_once_waits_for_the_first_or_is_told_to_come_again(
+    app: Flask, ann: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "PATIENCE_SECONDS", 0.2)
+    ann.add("MUG")
+    with ann.session_transaction() as session:
+        shopper = session["shopper"]
+
+    with idempotency.turn(shopper, "key"):
+        early = ann.post("/api/v1/cart/items", json={"sku": "MUG", "quantity": 2}, headers=KEY)
+    later = ann.post("/api/v1/cart/items", json={"sku": "MUG", "quantity": 2}, headers=KEY)
+
+    assert (early.status_code, early.get_json()["code"], early.headers["Retry-After"]) == (409, "still_running", "1")
+    assert later.status_code == 201
+    assert available(app, "MUG") == 2

@@ -8,6 +8,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from storefront.stock import adjustments, keys, rebuild, reservations
+from storefront.stock.outcomes import StockChecking
 from storefront.stock.stockroom import Stockroom
 from storefront.stock.verify import verify
 from tests.stock.steps import available, bought, hold, let_run_out, sell, sell_only, take_only, version
@@ -171,3 +172,11 @@ def test_a_background_rebuild_heals_a_closed_gate(stocked: Stocked) -> None:
 
     healing._busy.acquire(timeout=5)  # until the attempt is over
     assert available(room) == 5
+
+
+def test_while_a_process_heals_the_gate_it_refuses_at_once_and_asks_nobody(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    room.is_healing = lambda: True
+
+    with pytest.raises(StockChecking):
+        room.ask("MUG", lambda epoch: pytest.fail("Redis was asked"))

@@ -33,6 +33,14 @@ def run_out_in_redis(room: Stockroom, id: str = "r1") -> None:
     room.unfenced.zadd(keys.due("MUG"), {id: room.now_ms() - 10_000})
 
 
+def let_pass(room: Stockroom, ms: int) -> None:
+    """All holds, and the last repair, are older by so much."""
+    for sku in ("MUG", "CAP"):
+        for id in room.unfenced.zrange(keys.due(sku), 0, -1):
+            room.unfenced.zincrby(keys.due(sku), -ms, str(id))
+    room.unfenced.set(keys.REPAIRED_AT, int(room.unfenced.get(keys.REPAIRED_AT) or 0) - ms)
+
+
 def worker_was_off(room: Stockroom, ms: int) -> None:
     """All that is in SQL and in the repair's mark happened `ms` ago."""
     room.unfenced.set(keys.REPAIRED_AT, room.now_ms() - ms - 1)
@@ -46,11 +54,37 @@ def test_a_process_that_died_before_the_journal_is_buried_and_its_units_come_bac
     take_only(room, units=2)
     run_out_in_redis(room)
 
-    assert repair(room)["overdue"] == 1
+    assert repair(room)["orphans"] == 1
 
     assert available(room) == 5
     assert state_of(room) == "expired"
     assert verify(room, 0) == []
+
+
+def test_it_is_buried_ten_seconds_after_it_took_the_units_and_not_only_at_its_deadline(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    hold(room, id="known")
+    take_only(room, units=2, id="orphan")
+    let_pass(room, 10_000)
+
+    assert repair(room)["orphans"] == 1
+
+    assert available(room) == 4
+    assert (state_of(room, "known"), state_of(room, "orphan")) == ("active", "expired")
+    assert verify(room, 0) == []
+
+
+def test_however_many_there_are_each_is_buried(stocked: Stocked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storefront.stock.repair.HOLDS_PER_CALL", 2)
+    room = stocked(MUG=9, CAP=9)
+    for number in range(5):
+        take_only(room, "MUG", id=f"mug-{number}")
+        take_only(room, "CAP", id=f"cap-{number}")
+    let_pass(room, 10_000)
+
+    repair(room)
+
+    assert (available(room, "MUG"), available(room, "CAP")) == (9, 9)
 
 
 def test_the_late_row_of_a_buried_hold_fails(stocked: Stocked) -> None:
