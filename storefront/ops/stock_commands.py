@@ -91,13 +91,13 @@ def adjust(room: Any, sku: str, delta: int, reason: str, force: bool, as_json: b
 @click.option("--as-of", "as_of", required=True, help="When it was counted, ISO 8601; later movements stay on top.")
 def count(room: Any, sku: str, units: int, as_of: str, as_json: bool) -> None:
     """Take a physical count."""
-    adjustments.count(room, sku, units, _ms(as_of))
+    adjustments.count(room, sku, units, room.now_ms() if as_of == "now" else _ms(as_of))
     _print_accounts(levels.accounts(room, [sku]), as_json)
 
 
 def _ms(text: str) -> int:
     try:
-        at = datetime.now(UTC) if text == "now" else datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError as error:
         raise click.BadParameter(
             f"{text!r} is no time: give ISO 8601 like 2026-11-23T09:30:00+01:00, or now."
@@ -115,7 +115,7 @@ def limit(room: Any, sku: str, units: int, as_json: bool) -> None:
 
 
 @_command("verify")
-@click.option("--patience", default=15.0, show_default=True, help="Seconds to wait for work in flight.")
+@click.option("--patience", default=20.0, show_default=True, help="Seconds to wait for work in flight.")
 def verify_all(room: Any, patience: float, as_json: bool) -> None:
     """Prove that the numbers in Redis follow from SQL; exit 1 and name each SKU where they do not."""
     drifts = verify.verify(room, patience)

@@ -27,7 +27,7 @@ class Drift:
     found: int | None
 
 
-def verify(room: Stockroom, patience_seconds: float = 15.0) -> list[Drift]:
+def verify(room: Stockroom, patience_seconds: float = 20.0) -> list[Drift]:
     """Compare Redis with SQL for every SKU; return what differs, nothing where all is well.
 
     Work in flight looks like drift for a moment, and what a killed process left is mended by the
