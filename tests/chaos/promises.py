@@ -5,17 +5,27 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Row
 
+from storefront.stock.reservations import reservation_id_for
+
 
 @dataclass
 class HoldPromise:
     """A reservation the shop said yes to."""
 
-    id: str
+    click: str
     shopper: str
     sku: str
     units: int  # fewer once the shopper has asked to lower them
     deadline_ms: int
     may_end: bool = False  # the shopper has asked to end it
+
+    @property
+    def id(self) -> str:
+        return self.id_after(0)
+
+    def id_after(self, withdrawn: int) -> str:
+        """The id of the reservation where so many of the click were withdrawn before the shop said yes."""
+        return reservation_id_for(self.shopper, self.sku, self.click, withdrawn)
 
 
 @dataclass

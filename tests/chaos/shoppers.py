@@ -7,7 +7,6 @@ from collections import Counter
 from datetime import datetime
 from uuid import uuid4
 
-from storefront.stock.reservations import reservation_id_for
 from tests.chaos.client import Client
 from tests.chaos.promises import HoldPromise, OrderPromise, Promises
 from tests.chaos.world import PLENTY, SCARCE, World
@@ -56,10 +55,7 @@ class Visit:
         body = {"sku": sku, "quantity": units} | ({} if by_header else {"click_id": click})
         answer = self.client.ask("POST", "/api/v1/cart/items", body, click if by_header else "")
         if answer and answer.status == 201 and answer.body["expires_at"]:
-            promise = HoldPromise(
-                reservation_id_for(self.client.shopper, sku, click), self.client.shopper, sku, units,
-                _ms(answer.body["expires_at"]),
-            )  # fmt: skip
+            promise = HoldPromise(click, self.client.shopper, sku, units, _ms(answer.body["expires_at"]))
             self.promises.add_hold(promise)
             self.holds.append(promise)
 

@@ -1,12 +1,13 @@
 """What the checker sees: Redis and SQL at one moment, read past the shop's own code where that could hide a fault."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from redis import Redis
 from sqlalchemy import Connection, Row, bindparam, text
 
 from storefront.stock import keys, scripts
+from tests.chaos.promises import HoldPromise
 
 _LEVELS = text(
     "SELECT l.sku, l.on_hand, l.committed, l.unavailable, l.shortfall, l.number,"
@@ -65,7 +66,9 @@ class Sight:
     orders: dict[str, Row]  # by token, of those that were promised
 
 
-def look(redis: Redis, sql: Connection, latest_ms: int, promised: Iterable[str], tokens: Iterable[str]) -> Sight:
+def look(
+    redis: Redis, sql: Connection, latest_ms: int, promised: Mapping[str, HoldPromise], tokens: Iterable[str]
+) -> Sight:
     """Read it all.
 
     latest_ms: a time that Redis showed earlier, in case its clock has gone back since.
@@ -83,7 +86,7 @@ def look(redis: Redis, sql: Connection, latest_ms: int, promised: Iterable[str],
         levels=levels,
         redis=in_redis,
         journalled=set(rows_of(sql, held)),
-        reservations=rows_of(sql, promised),
+        reservations=_promised(sql, promised),
         orders={row.token: row for some in _slices(tokens) for row in sql.execute(_ORDERS, {"tokens": some})},
     )
 
@@ -91,6 +94,19 @@ def look(redis: Redis, sql: Connection, latest_ms: int, promised: Iterable[str],
 def rows_of(sql: Connection, ids: Iterable[str]) -> dict[str, Row]:
     """Reservation rows by id."""
     return {row.id: row for some in _slices(ids) for row in sql.execute(_RESERVATIONS, {"ids": some})}
+
+
+def _promised(sql: Connection, holds: Mapping[str, HoldPromise]) -> dict[str, Row]:
+    """The row of each promise; a click answered 503 has left a tombstone, and its promise is the one after."""
+    found: dict[str, Row] = {}
+    open, withdrawn = dict(holds), 0
+    while open:
+        ids = {one: promise.id_after(withdrawn) for one, promise in open.items()}
+        rows = rows_of(sql, ids.values())
+        found |= {one: rows[id] for one, id in ids.items() if id in rows}
+        open = {one: open[one] for one, id in ids.items() if id in rows and not rows[id].units}
+        withdrawn += 1
+    return found
 
 
 def _slices(values: Iterable[str], size: int = 500) -> Iterable[list[str]]:
