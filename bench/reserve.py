@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench import shoppers
-from bench.postgres import find_programs, running_postgres
 from bench.shoppers import Tally, pin
 from bench.table import percentile, print_table
 from tests.browser.stocked_shop import StockedShop
+from tests.postgres import PostgresMissing, PostgresServer
 from tests.running import ROOT
 
 SHOPPERS = 64
@@ -49,14 +49,14 @@ class OneWebProcess(StockedShop):
 def main() -> None:
     """Measure on SQLite, and on Postgres where there is one; print."""
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # the database server is another user's
         report("SQLite", measure(Path(folder) / "sqlite"))
-        programs = find_programs()
-        if programs is None:
-            print("\nPostgres was left out: there is no initdb on this machine.")
+        try:
+            server = PostgresServer(durable=True)
+        except PostgresMissing as missing:
+            print(f"\nPostgres was left out: {missing}")
             return
-        with running_postgres(programs, Path(folder) / "postgres") as url:
-            more = {"DATABASE_URL": url, "APP_ENV": "development"}
+        with server:
+            more = {"DATABASE_URL": server.url(server.create()), "APP_ENV": "development"}
             report("Postgres", measure(Path(folder) / "with-postgres", **more))
 
 

@@ -18,7 +18,7 @@ from storefront.core.tools import take
 from storefront.stock import ledger
 from storefront.stock.rebuild import rebuild
 from storefront.stock.stockroom import Stockroom
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresMissing, PostgresServer, find_programs
 
 ORIGIN = {"Origin": "http://localhost"}  # a browser sends it by itself; Flask's test client does not
 
@@ -31,26 +31,64 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedR
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--postgres", action="store_true", help="run on PostgreSQL instead of SQLite")
+    parser.addoption("--sqlite", action="store_true", help="run on SQLite only, not on PostgreSQL too")
+    parser.addoption("--postgres", action="store_true", help="run on PostgreSQL only, not on SQLite too")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test with a database runs once on each."""
+    if "database_kind" in metafunc.fixturenames:
+        chosen = _chosen(metafunc.config) or (["sqlite"] if _postgres_missing() else ["sqlite", "postgres"])
+        metafunc.parametrize("database_kind", chosen, indirect=True, scope="session")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    missing = _postgres_missing()
+    if missing and not _chosen(config):
+        terminalreporter.write_line(f"NOT TESTED ON POSTGRESQL: {missing}", red=True, bold=True)
+
+
+def _chosen(config: pytest.Config) -> list[str]:
+    return [kind for kind in ("sqlite", "postgres") if config.getoption(kind)]
+
+
+def _postgres_missing() -> str | None:
+    try:
+        find_programs()
+    except PostgresMissing as missing:
+        return str(missing)
+    return None
 
 
 @pytest.fixture(scope="session")
-def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer | None]:
-    """The PostgreSQL server of the run, where it was asked for."""
-    if not request.config.getoption("--postgres"):
-        yield None
-        return
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """What the test runs on: sqlite or postgres."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The PostgreSQL server of the run."""
     with PostgresServer() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest, database_kind: str) -> Callable[[Path], str]:
+    """Make a database without tables, a file in the given folder or on the server; give its URL."""
+    if database_kind == "sqlite":
+        return lambda folder: f"sqlite:///{folder / 'shop.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return lambda folder: server.url(server.create())
+
+
+@pytest.fixture(scope="session")
 def migrated(
-    tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis, postgres: PostgresServer | None
+    tmp_path_factory: pytest.TempPathFactory, redis_server: EmbeddedRedis, new_database: Callable[[Path], str]
 ) -> str:
-    """The URL of a database as the migrations make it, to be copied."""
+    """The URL of a database as the migrations make it."""
     folder = tmp_path_factory.mktemp("migrated")
-    url = postgres.url(postgres.create()) if postgres else f"sqlite:///{folder / 'shop.db'}"
+    url = new_database(folder)
     with create_app(_settings(folder, redis_server, DATABASE_URL=url)).app_context():
         upgrade()
         db.engine.dispose()
@@ -63,15 +101,13 @@ def _settings(folder: Path, server: EmbeddedRedis, **environ: str) -> Settings:
 
 
 @pytest.fixture
-def database_url(tmp_path: Path, migrated: str, postgres: PostgresServer | None) -> Iterator[str]:
-    """A fresh, migrated database for one test."""
-    if postgres is None:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str, migrated: str) -> str:
+    """A migrated database without rows."""
+    if database_kind == "sqlite":
         shutil.copy(migrated.removeprefix("sqlite:///"), tmp_path / "shop.db")
-        yield f"sqlite:///{tmp_path / 'shop.db'}"
-        return
-    name = postgres.create(template=str(make_url(migrated).database))
-    yield postgres.url(name)
-    postgres.drop(name)
+        return f"sqlite:///{tmp_path / 'shop.db'}"
+    request.getfixturevalue("postgres").empty(make_url(migrated).database)
+    return migrated
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from storefront.catalog.importing import Imported, import_products
 from storefront.catalog.models import Image, Product, Variant
 from storefront.catalog.shopify_csv import read_products
 from storefront.core import db, errors
+from storefront.core.config import normalize_database_url
 
 DATA = Path(__file__).with_name("data")
 
@@ -27,7 +28,7 @@ Import = Callable[..., Imported]
 
 
 @pytest.fixture
-def catalog_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def catalog_app(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """A fresh shop without products, inside an app context; nobody but the test hears its signals."""
     monkeypatch.setattr(events, "variants_imported", Signal())
     app = Flask(storefront.__name__)
@@ -37,12 +38,12 @@ def catalog_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fla
     )
     app.add_template_filter(lambda amount: f"€{amount:.2f}", "money")
     app.secret_key = "test"
-    db.init_app(app, f"sqlite:///{tmp_path / 'catalog.db'}")
+    db.init_app(app, normalize_database_url(database_url))
     errors.init_app(app)
     catalog.init_app(app)
     with app.app_context():
-        db.db.create_all()
         yield app
+        db.db.engine.dispose()
 
 
 @pytest.fixture
