@@ -42,9 +42,15 @@ def end(process: "subprocess.Popen[str]") -> None:
         process.stdout.close()
 
 
+def make_bare_core(folder: Path) -> Path:
+    """A scratch project in `folder` with nothing but storefront/core, which is imported 20 times as fast as the shop."""
+    shutil.copytree(PROJECT_ROOT / "storefront" / "core", folder / "storefront" / "core")
+    return folder
+
+
 def make_stub_shop(folder: Path) -> Path:
     """A scratch project in `folder`: the real wsgi.py and storefront/core around the smallest shop."""
-    shutil.copytree(PROJECT_ROOT / "storefront" / "core", folder / "storefront" / "core")
+    make_bare_core(folder)
     shutil.copy(STUB_SHOP / "shop.py", folder / "storefront" / "__init__.py")
     shutil.copy(STUB_SHOP / "Procfile", folder)
     shutil.copy(PROJECT_ROOT / "wsgi.py", folder)

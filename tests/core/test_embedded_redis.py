@@ -5,7 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import redis
 
 from storefront.core.embedded_redis import EmbeddedRedis, EmbeddedRedisError, find_server, make_private, socket_path_of
 from storefront.core.redis import connect
-from tests.core.processes_seen import PROJECT_ROOT, processes_with, wait_until
+from tests.core.processes_seen import make_bare_core, processes_with, wait_until
 
 USE_UNTIL_TOLD = """
 import sys
@@ -26,16 +26,23 @@ with EmbeddedRedis(Path(sys.argv[1])) as server:
 
 
 @pytest.fixture
-def user(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """Another process that uses the server of tmp_path until it reads a line or is killed."""
-    process = subprocess.Popen(
+def start_user(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], "subprocess.Popen[str]"]:
+    """Start another process that uses the server of tmp_path until it reads a line or is killed."""
+    core = make_bare_core(tmp_path_factory.mktemp("core"))
+    return lambda: subprocess.Popen(
         [sys.executable, "-c", USE_UNTIL_TOLD, str(tmp_path)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=PROJECT_ROOT,
+        cwd=core,
         start_new_session=True,
     )
+
+
+@pytest.fixture
+def user(tmp_path: Path, start_user: Callable[[], "subprocess.Popen[str]"]) -> Iterator["subprocess.Popen[str]"]:
+    """Another process that uses the server of tmp_path."""
+    process = start_user()
     assert process.stdout and process.stdout.readline().startswith("unix://")
     yield process
     process.kill()
@@ -130,12 +137,10 @@ def test_a_server_whose_keeper_was_killed_is_replaced_at_the_next_start(tmp_path
     assert not processes_of(tmp_path)
 
 
-def test_ten_processes_at_once_agree_on_one_server(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", USE_UNTIL_TOLD, str(tmp_path)]
-    users = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT)
-        for _ in range(10)
-    ]
+def test_ten_processes_at_once_agree_on_one_server(
+    tmp_path: Path, start_user: Callable[[], "subprocess.Popen[str]"]
+) -> None:
+    users = [start_user() for _ in range(10)]
     answers_of = [user.stdout.readline() for user in users if user.stdout]
 
     assert len(set(answers_of)) == 1
