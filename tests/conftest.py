@@ -67,8 +67,10 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
     """The PostgreSQL server of the run."""
+    if _postgres_missing() and not _chosen(request.config):
+        pytest.skip(str(_postgres_missing()))
     with PostgresServer() as server:
         yield server
 

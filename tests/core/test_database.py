@@ -1,0 +1,40 @@
+"""The database's driver among green threads, in a web process as wsgi.py patches it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.core.processes_seen import end, free_port, make_stub_shop, start, wait_until
+from tests.postgres import PostgresServer
+
+WAITING = 5
+
+
+@pytest.fixture
+def url(tmp_path: Path, postgres: PostgresServer) -> Iterator[str]:
+    """The address of a web process whose `/wait` sleeps a second in PostgreSQL and tells the ticks before and after."""
+    shop = make_stub_shop(tmp_path / "shop", "database.py")
+    port = free_port()
+    environ = {"PORT": str(port), "APP_ENV": "development", "DATABASE_URL": postgres.url(postgres.create())}
+    web = start(shop, "wsgi.py", **environ)
+    wait_until(lambda: web.poll() is not None or answers(f"http://127.0.0.1:{port}/healthz/ready"))
+    yield f"http://127.0.0.1:{port}"
+    end(web)
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def test_requests_that_wait_for_postgresql_do_so_together_and_hold_up_nobody(url: str) -> None:
+    with ThreadPoolExecutor(WAITING) as visitors:
+        waited = list(visitors.map(lambda _: requests.get(f"{url}/wait", timeout=30).json(), range(WAITING)))
+
+    assert max(began for began, _ in waited) < min(ended for _, ended in waited)
+    assert all(ended - began > 10 for began, ended in waited), waited
