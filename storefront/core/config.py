@@ -100,15 +100,15 @@ class _Reader:
 
 
 def normalize_database_url(raw: str) -> str:
-    """Name the driver in a database URL.
+    """Name the driver in a database URL and leave the rest as it is.
 
-    `postgres://` (Heroku's spelling) and `postgresql://` become `postgresql+psycopg2://`:
-    psycopg2 yields to eventlet's hub while it waits, psycopg 3 blocks it.
+    `postgres://` (Heroku's spelling), `postgresql://` and any other driver's `postgresql+…://` become
+    `postgresql+psycopg2://`: psycopg2 yields to eventlet's hub while it waits, psycopg 3 blocks it.
     Raises ValueError where the URL cannot be read or names another database.
     """
-    for plain in ("postgres://", "postgresql://"):
-        if raw.startswith(plain):
-            raw = "postgresql+psycopg2://" + raw.removeprefix(plain)
+    scheme, separator, rest = raw.partition("://")
+    if scheme.partition("+")[0] in ("postgres", "postgresql"):
+        raw = f"postgresql+psycopg2{separator}{rest}"
     try:
         backend = make_url(raw).get_backend_name()
     except ArgumentError as error:

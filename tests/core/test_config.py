@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from storefront.core import db
 from storefront.core.config import PROJECT_ROOT, SettingsError, load_settings, normalize_database_url
 
 
@@ -86,10 +88,28 @@ def test_in_development_a_secret_key_is_made_and_kept(tmp_path: Path) -> None:
     assert (tmp_path / "secret-key").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("url", ["postgres://u:p@host:5432/shop?sslmode=require",
-                                 "postgresql://u:p@host:5432/shop?sslmode=require"])  # fmt: skip
-def test_a_postgres_address_gets_its_driver_named(url: str) -> None:
-    assert normalize_database_url(url) == "postgresql+psycopg2://u:p@host:5432/shop?sslmode=require"
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg"])
+@pytest.mark.parametrize("rest", [
+    "u:p@host:5432/shop?sslmode=require",
+    "shop@/shop?host=/var/run/postgresql&sslmode=verify-full&sslrootcert=/etc/ca.pem",
+    "u:p%40%2F%25@[::1]/shop?options=-c%20statement_timeout%3D5000&application_name=shop",
+])  # fmt: skip
+def test_a_postgres_address_gets_its_driver_named_and_keeps_the_rest(scheme: str, rest: str) -> None:
+    assert normalize_database_url(f"{scheme}://{rest}") == f"postgresql+psycopg2://{rest}"
+
+
+def test_the_parameters_of_a_postgres_address_reach_the_driver() -> None:
+    app = Flask(__name__)
+
+    db.init_app(app, normalize_database_url("postgres://u:p%40@host:5432/shop?sslmode=require&host=/run/postgresql"))
+
+    with app.app_context():
+        engine = db.db.engine
+    assert engine.driver == "psycopg2"
+    assert engine.dialect.create_connect_args(engine.url)[1] == {
+        "user": "u", "password": "p@", "port": 5432, "dbname": "shop",
+        "sslmode": "require", "host": "/run/postgresql",
+    }  # fmt: skip
 
 
 def test_the_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
