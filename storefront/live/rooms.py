@@ -5,6 +5,8 @@ from typing import Any
 from flask_socketio import SocketIO
 from socketio import RedisManager
 
+from storefront.live import wire
+
 _PREFIX = "sku:"
 
 
@@ -24,10 +26,15 @@ class Rooms:
 
     def __init__(self, socketio: SocketIO):
         self._socketio = socketio
+        self._straight = wire.lay(socketio)
 
     def tell(self, state: dict[str, Any]) -> None:
         """Send a stock state to everybody in its room in this process; other processes have relays of their own."""
-        self._socketio.emit("stock", state, to=room_of(state["sku"]), ignore_queue=True)
+        room = room_of(state["sku"])
+        if self._straight:
+            wire.broadcast(self._socketio, room, "stock", state, key=room)
+        else:
+            self._socketio.emit("stock", state, to=room, ignore_queue=True)
 
     def watched(self) -> list[str]:
         """SKUs that somebody watches in this process."""

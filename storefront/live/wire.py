@@ -1,0 +1,267 @@
+"""The wire: what a room hears is framed once, and written straight to each of its WebSockets.
+
+As they come, python-socketio and python-engineio frame a message anew for each client, put it into a
+queue and wake a green thread that writes it: several times the cost of the write itself. Here the
+thread that has something to say writes it, without waiting; only a client that cannot take it gets a
+thread, which waits until it can. Such a slow reader holds the newest value of each key, not a queue.
+
+Everything else (handshake, polling, upgrade, acknowledgements, rooms) stays the library's. This
+module leans on inner parts of it, so it is laid only where these are as they were when it was tested
+(see `PROVEN`); elsewhere messages go the library's own way, and the log says so.
+"""
+
+import logging
+import struct
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import version
+from socket import SHUT_RDWR
+from typing import Any
+
+from engineio import Server
+from engineio.exceptions import SocketIsClosedError, UnknownPacketError
+from engineio.packet import MESSAGE, PING, Packet
+from engineio.socket import Socket
+from flask_socketio import SocketIO
+from socketio.packet import EVENT
+
+PROVEN = {"python-engineio": "4.15.", "python-socketio": "5.18.", "eventlet": "0.41."}
+MOST_WAITING = 200  # frames that are not of a key (acknowledgements, pings) before a client that reads none is cut
+
+log = logging.getLogger(__name__)
+
+
+def lay(socketio: SocketIO) -> bool:
+    """Let `socketio` write straight to its WebSockets; return whether it does."""
+    engine = socketio.server.eio
+    strange = _what_is_strange(engine)
+    if strange:
+        log.warning("messages go to the clients one by one: %s", strange)
+        return False
+    engine.__class__ = _StraightServer
+    engine._async = {**engine._async, "websocket": _without_compression(engine._async["websocket"])}
+    engine.pings = deque()
+    return True
+
+
+def _what_is_strange(engine: Any) -> str:
+    if engine.async_mode != "eventlet":
+        return f"nothing is known of straight writes under {engine.async_mode}"
+    if type(engine) is not Server:
+        return f"{type(engine).__name__} is no engineio.Server"
+    found = {name: version(name) for name in PROVEN}
+    return ", ".join(
+        f"{name} {found[name]} is not {PROVEN[name]}*" for name in PROVEN if found[name][:5] != PROVEN[name]
+    )
+
+
+def broadcast(socketio: SocketIO, room: str, event: str, data: Any, key: str) -> None:
+    """Emit to everybody in `room` in this process; of a `key` a slow client hears the newest only."""
+    server = socketio.server
+    text = server.packet_class(EVENT, namespace="/", data=[event, data]).encode()
+    packet = Packet(MESSAGE, text)
+    frame = frame_of(packet.encode())
+    sockets = server.eio.sockets
+    for _, engine_id in server.manager.get_participants("/", room):
+        socket = sockets.get(engine_id)
+        wire = socket and socket.queue
+        if type(wire) is Wire:
+            wire.offer(key, frame)
+        elif socket:
+            server.eio.send_packet(engine_id, packet)
+
+
+def frame_of(message: str | bytes) -> bytes:
+    """A message as one unmasked WebSocket frame (RFC 6455, section 5.2)."""
+    payload, first = (message.encode(), 0x81) if isinstance(message, str) else (message, 0x82)
+    length = len(payload)
+    if length < 126:
+        return struct.pack("!BB", first, length) + payload
+    if length < 65_536:
+        return struct.pack("!BBH", first, 126, length) + payload
+    return struct.pack("!BBQ", first, 127, length) + payload
+
+
+class Wire:
+    """The way to one client: stands where the library has the queue of its socket.
+
+    A frame is written at once if the connection takes it. If not, a thread waits until it does, and
+    meanwhile each key keeps its newest frame only.
+    """
+
+    __slots__ = ("_busy", "_closing", "_newest", "_start", "_waiting", "_websocket", "_write")
+
+    def __init__(self, websocket: Any, start: Callable[..., Any]):
+        self._websocket = websocket
+        self._start = start
+        self._write = websocket.socket.fd.send  # of the socket itself, which never waits
+        self._busy = False
+        self._closing = False
+        self._waiting: deque[bytes] | None = None
+        self._newest: dict[str, bytes] | None = None
+
+    def offer(self, key: str, frame: bytes) -> None:
+        """Send `frame`, unless a newer one of its `key` comes before the connection takes it."""
+        if not self._busy:
+            self._send(frame)
+            return
+        if self._newest is None:
+            self._newest = {}
+        self._newest[key] = frame
+
+    def put(self, packet: Packet | None) -> None:
+        """Send a packet of the library's; None: there are no more, close."""
+        if packet is None:
+            self._closing = True
+            if not self._busy:
+                self._go_on(b"")
+        elif self._busy:
+            self._keep(frame_of(packet.encode()))
+        else:
+            self._send(frame_of(packet.encode()))
+
+    def join(self) -> None:
+        """Nothing is held back here that the library would have to wait for."""
+
+    def _keep(self, frame: bytes) -> None:
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(frame)
+        if len(self._waiting) == MOST_WAITING:
+            log.warning("a client that reads nothing is cut")
+            self._hang_up()
+
+    def _send(self, frame: bytes) -> None:
+        lock = self._websocket._sendlock
+        if lock.locked():  # a control frame is on its way
+            self._go_on(frame)
+            return
+        try:
+            sent = self._write(frame)
+        except BlockingIOError:
+            self._go_on(frame)
+        except OSError:
+            return  # it is gone; the thread that reads from it will hear so too
+        else:
+            if sent < len(frame):
+                lock.acquire(blocking=False)  # nothing may come between the halves
+                self._go_on(frame[sent:], locked=True)
+
+    def _go_on(self, rest: bytes, locked: bool = False) -> None:
+        """Have `rest` sent, and what comes after it, by a thread that may wait."""
+        self._busy = True
+        self._start(self._flush, rest, locked)
+
+    def _flush(self, rest: bytes, locked: bool) -> None:
+        lock, send = self._websocket._sendlock, self._websocket.socket.sendall
+        try:
+            while rest:
+                if not locked:
+                    lock.acquire()
+                try:
+                    send(rest)
+                finally:
+                    lock.release()
+                    locked = False
+                rest = self._take()
+        except OSError:  # it is gone, or took nothing for the length of its time-out
+            self._hang_up()
+            return
+        self._busy = False
+        if self._closing:
+            self._websocket.close()
+
+    def _take(self) -> bytes:
+        """All that waits now: first the frames of no key, in their order."""
+        frames = [*(self._waiting or ()), *(self._newest or {}).values()]
+        self._waiting = self._newest = None
+        return b"".join(frames)
+
+    def _hang_up(self) -> None:
+        """Close the connection under the thread that reads from it, which then clears up."""
+        with suppress(OSError):
+            self._websocket.socket.shutdown(SHUT_RDWR)
+
+
+class _StraightServer(Server):
+    """An Engine.IO server whose WebSockets have a wire, and whose pings share a thread."""
+
+    pings: deque[tuple[float, Socket]]
+
+    def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
+        if event == "connect":
+            self.sockets[args[0]].__class__ = _StraightSocket
+        return super()._trigger_event(event, *args, **kwargs)
+
+    def ping_later(self, socket: Socket) -> None:
+        self.pings.append((time.monotonic() + self.ping_interval, socket))
+        if len(self.pings) == 1:
+            self.start_background_task(self._ping_all)
+
+    def _ping_all(self) -> None:
+        while self.pings:
+            due, socket = self.pings[0]
+            self.sleep(max(0.0, due - time.monotonic()))
+            self.pings.popleft()
+            socket.ping()
+
+
+class _StraightSocket(Socket):
+    """An Engine.IO socket that needs one thread while its client is connected: the one that reads from it."""
+
+    connected: bool
+    upgraded: bool
+    last_ping: float | None
+    queue: Any
+
+    def schedule_ping(self) -> None:
+        if self.last_ping:
+            self.last_ping = None
+            self.server.ping_later(self)
+
+    def ping(self) -> None:
+        if not self.closing and not self.closed:
+            self.last_ping = time.time()
+            self.send(Packet(PING))
+
+    def _websocket_handler(self, websocket: Any) -> list[bytes]:
+        if self.connected:  # it polled before: the library knows how to upgrade it, and goes on with its queue
+            return super()._websocket_handler(websocket)
+        self.connected = self.upgraded = True
+        websocket.socket.settimeout(self.server.ping_interval + self.server.ping_timeout)
+        queue, self.queue = self.queue, Wire(websocket, self.server.start_background_task)
+        while not queue.empty():
+            self.queue.put(queue.get())
+        while self._read(websocket):
+            pass
+        self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+        return []
+
+    def _read(self, websocket: Any) -> bool:
+        """Take in one message; whether there may be another."""
+        try:
+            data = websocket.wait()
+            if data is None or len(data) > self.server.max_http_buffer_size:
+                return False
+            self.receive(Packet(encoded_packet=data))
+        except UnknownPacketError:
+            pass
+        except (OSError, ValueError, SocketIsClosedError):  # gone, silent for too long, or not speaking our language
+            return False
+        except Exception:
+            log.exception("a client's message could not be taken in")
+            return False
+        return True
+
+
+def _without_compression(driver: type) -> type:
+    """The driver's WebSocket upgrade, which here never agrees to compress: it costs 90 KB for each client."""
+
+    class Upgrade(driver):
+        def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+            environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+            return super().__call__(environ, start_response)
+
+    return Upgrade
