@@ -91,8 +91,8 @@ def test_a_slow_reader_that_has_caught_up_is_written_to_at_once_again(line: Line
 
 
 def test_nothing_comes_between_the_halves_of_a_frame(line: Line) -> None:
-    line.wire.offer("MUG", frame_of(LONG))
     control = eventlet.spawn(line.near.send, b"beat", control_code=0xA)
+    line.wire.offer("MUG", frame_of(LONG))
     line.wire.put(Packet(MESSAGE, "answer"))
     line.wire.offer("MUG", frame_of("newer"))
 
@@ -119,6 +119,16 @@ def test_a_client_that_takes_no_packet_at_all_is_cut(line: Line, caplog: pytest.
     with eventlet.Timeout(5):
         assert line.near.wait() is None
     assert "a client that reads nothing is cut" in caplog.text
+
+
+def test_a_client_that_takes_nothing_for_the_length_of_its_time_out_is_cut(line: Line) -> None:
+    line.near.socket.settimeout(0.2)
+
+    line.wire.offer("MUG", frame_of(LONG))
+    eventlet.sleep(0.4)
+
+    line.near.socket.settimeout(5)
+    assert line.near.wait() is None
 
 
 def test_closing_sends_what_waits_and_then_goodbye(line: Line) -> None:
