@@ -1,0 +1,63 @@
+"""The official JavaScript client, over each of its transports, hears what is written straight to its socket."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cart.shelf import product_file
+from tests.running import RunningShop
+
+VIEWERS = 20
+CLIENT = Path(__file__).with_name("official_client.mjs")
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js on this machine")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
+    """A shop of one web process, because Engine.IO's own polling has to come back to the same one."""
+    folder = tmp_path_factory.mktemp("shop")
+    with RunningShop(folder) as shop:
+        (folder / "products.csv").write_text(product_file("10.00", {"MUG": 50, "CAP": 50, "HAT": 50}))
+        shop.flask("catalog", "import", str(folder / "products.csv"))
+        yield shop.start()
+
+
+def viewers(shop: RunningShop, sku: str, transports: str, do: Callable[[], object]) -> list[dict[str, Any]]:
+    """What each of the viewers heard while `do` was done, and over which transport."""
+    command = ["node", str(CLIENT), shop.url, sku, str(VIEWERS), transports]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
+        assert client.stdin and client.stdout
+        assert client.stdout.readline() == "watching\n"
+        do()
+        client.stdin.close()
+        return json.loads(client.stdout.readline())
+
+
+@pytest.mark.parametrize(
+    ("sku", "transports", "used"),
+    [("MUG", "websocket", "websocket"), ("CAP", "polling,websocket", "websocket"), ("HAT", "polling", "polling")],
+)
+def test_every_viewer_hears_the_changes_in_their_order_and_the_last_one(
+    shop: RunningShop, sku: str, transports: str, used: str
+) -> None:
+    ann = shop.shopper()
+
+    def change() -> None:
+        for _ in range(10):
+            shop.add(ann, sku)
+        time.sleep(0.5)
+
+    heard = viewers(shop, sku, transports, change)
+
+    assert {one["transport"] for one in heard} == {used}
+    for one in heard:
+        versions = [version for version, _ in one["heard"]]
+        assert versions == sorted(versions)
+        assert one["heard"][-1][1] == 40
