@@ -36,10 +36,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test with a database runs once on each."""
-    if "database_kind" in metafunc.fixturenames:
-        chosen = _chosen(metafunc.config) or (["sqlite"] if _postgres_missing() else ["sqlite", "postgres"])
-        metafunc.parametrize("database_kind", chosen, indirect=True, scope="session")
+    """A test with a database runs once on each, or on the one that its `only_on` names."""
+    if "database_kind" not in metafunc.fixturenames:
+        return
+    kinds = _chosen(metafunc.config) or (["sqlite"] if _postgres_missing() else ["sqlite", "postgres"])
+    only_on = metafunc.definition.get_closest_marker("only_on")
+    if only_on:
+        kinds = [kind for kind in kinds if kind in only_on.args]
+    metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -87,6 +87,7 @@ def available(app: Flask, sku: str) -> int:
 
 def let_holds_run_out(room: Stockroom) -> None:
     """Let so much time pass that every hold's deadline is just over; nobody has swept yet."""
+    just_over_ms = room.now_ms() - 1
     with transaction(room.engine) as session:
         skus = session.scalars(text("SELECT DISTINCT sku FROM reservations WHERE state = 'active'")).all()
         session.execute(
@@ -94,11 +95,11 @@ def let_holds_run_out(room: Stockroom) -> None:
                 "UPDATE reservations SET created_at_ms = created_at_ms - :passed, expires_at_ms = :now"
                 " WHERE state = 'active'"
             ),
-            {"passed": room.hold_ms, "now": room.now_ms() - 1},
+            {"passed": room.hold_ms, "now": just_over_ms},
         )
     for sku in skus:
         for reservation_id in room.unfenced.zrange(keys.due(sku), 0, -1):
-            room.unfenced.zadd(keys.due(sku), {str(reservation_id): room.now_ms() - 1})
+            room.unfenced.zadd(keys.due(sku), {str(reservation_id): just_over_ms})
 
 
 def all_at_once(calls: Sequence[Callable[[], Answer]]) -> list[Answer]:
