@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from storefront import cart, catalog, erp, live, ops, orders
 from storefront.catalog.events import variants_imported
-from storefront.core import db, errors, launch, log, money, redis, security
+from storefront.core import db, deadline, errors, launch, log, money, redis, security
 from storefront.core.config import PROJECT_ROOT, Settings, load_settings
 from storefront.core.tools import keep, take
 from storefront.orders.checkout import Till
@@ -26,6 +26,7 @@ def create_app(settings: Settings | None = None, *, serving: bool = False) -> Fl
     app = Flask(__name__)
     _configure(app, settings)
     db.init_app(app, settings.database_url)
+    deadline.init_app(app)
     errors.init_app(app)
     security.init_app(app)
     money.init_app(app)
@@ -66,7 +67,7 @@ def _open_stockroom(settings: Settings) -> Stockroom:
     healing = BackgroundRebuild()
     return Stockroom(
         redis=redis.connect(url),
-        unfenced=redis.connect(url, max_connections=5),
+        unfenced=redis.connect(url, max_connections=20),
         engine=db.db.engine,
         hold_ms=settings.hold_seconds * 1000,
         durability=settings.hold_durability,

@@ -1,30 +1,84 @@
 """The worker: `python -m workers` runs the jobs of the shop's queue until SIGTERM."""
 
+import logging
+import signal
+import sys
+import time
+from types import FrameType
+from typing import Any
+
+from redis.exceptions import RedisError
 from rq import SimpleWorker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from storefront import create_app
+from storefront.core.errors import in_a_line, is_outage
 from storefront.core.log import start_logging
 from storefront.core.tools import take
 from workers.queues import open_queue
 
 WORKER_TTL_SECONDS = 20  # a killed worker is noticed, and its job taken up again, after about a minute
 MAINTENANCE_SECONDS = 5
+PAUSE_SECONDS = 1.0
+
+log = logging.getLogger("workers")
+
+
+class Worker(SimpleWorker):
+    """Works in this very process: our jobs are short, and a fork for each costs more than most of them.
+
+    RQ's own gives up at most of Redis' errors; this one is made anew then, see `main`.
+    """
+
+    dequeue_timeout = 2  # seconds; the next is longer
+    connection_timeout = 3
+    max_connection_wait_time = 2.0  # RQ: a minute, in which no hold would expire though Redis is back
+    asked_to_stop = False
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self.asked_to_stop = True
+        super().request_stop(signum, frame)
+
+    def subscribe(self) -> None:
+        """Take no commands over Redis: nobody sends any, and RQ's listener does not outlive a Redis that is away."""
+
+    def handle_exception(self, job: Job, *exc_info: Any) -> None:
+        """Tell an outage in a line; it is in the dashboard all the same."""
+        if is_outage(exc_info[1]):
+            log.error("job %s failed: %s", job.id, in_a_line(exc_info[1]))
+        else:
+            super().handle_exception(job, *exc_info)
+
+
+def work() -> bool:
+    """Work until asked to stop, or until RQ gives up; return whether it was asked to."""
+    redis, queue = open_queue(take("redis_url"))
+    worker = Worker(
+        [queue],
+        connection=redis,
+        serializer=JSONSerializer,
+        worker_ttl=WORKER_TTL_SECONDS,
+        maintenance_interval=MAINTENANCE_SECONDS,
+        log_job_description=False,
+    )
+    try:
+        worker.work(logging_level="WARNING")
+    except RedisError as error:
+        log.warning("Redis does not let us work, trying again: %s", in_a_line(error))
+    return worker.asked_to_stop
 
 
 def main() -> None:
-    """Work in this very process: our jobs are short, and a fork for each costs more than most of them."""
+    """Work, whatever becomes of Redis, until SIGTERM or SIGINT."""
     start_logging()
     with create_app().app_context():
-        redis, queue = open_queue(take("redis_url"))
-        SimpleWorker(
-            [queue],
-            connection=redis,
-            serializer=JSONSerializer,
-            worker_ttl=WORKER_TTL_SECONDS,
-            maintenance_interval=MAINTENANCE_SECONDS,
-            log_job_description=False,
-        ).work(with_scheduler=True, logging_level="WARNING")
+        while True:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: sys.exit())  # RQ puts its own in their place while it works
+            if work():
+                return
+            time.sleep(PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

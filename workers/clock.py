@@ -9,17 +9,20 @@ import signal
 import threading
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ResponseError
 from rq import Queue
 from rq.exceptions import DuplicateJobError
+from rq.utils import import_attribute
 
 from storefront import create_app
+from storefront.core.errors import in_a_line
 from storefront.core.log import start_logging
 from storefront.core.tools import take
 from workers.plan import PLAN, Periodic
 from workers.queues import open_queue
 
 BEAT_SECONDS = 0.2
+PAUSE_SECONDS = 1.0
 LATE_SECONDS = 5  # a job not begun by then makes room for the next slot
 
 log = logging.getLogger("workers.clock")
@@ -31,8 +34,18 @@ def tick(redis: Redis, queue: Queue, last: dict[str, int]) -> None:
     for periodic in PLAN:
         slot = seconds // periodic.every_seconds
         if last.get(periodic.name) != slot:
-            _enqueue(queue, periodic, slot)
+            try:
+                _enqueue(queue, periodic, slot)
+            except ResponseError as refusal:  # Redis is full, or read-only
+                _do_without_queue(periodic, refusal)
             last[periodic.name] = slot
+
+
+def _do_without_queue(periodic: Periodic, refusal: ResponseError) -> None:
+    """Holds have to expire in a full Redis too, or it would stay full."""
+    log.warning("the queue does not take %s: %s", periodic.name, in_a_line(refusal))
+    if periodic.urgent:
+        import_attribute(periodic.job)()
 
 
 def _enqueue(queue: Queue, periodic: Periodic, slot: int) -> None:
@@ -58,13 +71,13 @@ def main() -> None:
     start_logging()
     with create_app().app_context():
         redis, queue = open_queue(take("redis_url"))
-    last: dict[str, int] = {}
-    while not stop.wait(BEAT_SECONDS):
-        try:
-            tick(redis, queue, last)
-        except RedisError as error:
-            log.warning("Redis does not answer, trying on: %s", error)
-            stop.wait(1)
+        last: dict[str, int] = {}
+        while not stop.wait(BEAT_SECONDS):
+            try:
+                tick(redis, queue, last)
+            except Exception:  # whatever it was, the next beat may do better
+                log.exception("the clock missed a beat")
+                stop.wait(PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Periodic:
-    """A job (dotted path) that runs once in each slot of `every_seconds`, whatever number of clocks there is."""
+    """A job (dotted path) that runs once in each slot of `every_seconds`, whatever number of clocks there is.
+
+    An urgent one is done by the clock itself where the queue takes no jobs; twice at once must do no harm.
+    """
 
     name: str
     job: str
     every_seconds: int
+    urgent: bool = False
 
 
 PLAN = (
-    Periodic("expire-holds", "workers.jobs.expire_holds", 1),
-    Periodic("repair-stock", "workers.jobs.repair_stock", 5),
+    Periodic("expire-holds", "workers.jobs.expire_holds", 1, urgent=True),
+    Periodic("repair-stock", "workers.jobs.repair_stock", 5, urgent=True),
     Periodic("forget-keys", "workers.jobs.forget_keys", 3600),
 )

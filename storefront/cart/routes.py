@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from storefront.cart import basket
 from storefront.cart.lines import Line, iso, lines_of, total
-from storefront.core.errors import InvalidInput, Refusal
+from storefront.core.errors import InvalidInput, Refusal, Unavailable
 from storefront.core.money import as_amount
 from storefront.core.repeatable import repeatable
 from storefront.core.shopper import shopper, shopper_at_change
@@ -65,9 +65,11 @@ def hold_again(sku: str) -> BaseResponse:
 
 
 def _change(step: Callable[[], object], done: str) -> BaseResponse:
-    """Take one step and show the cart; a refusal is told on the page the shopper came from."""
+    """Take one step and show the cart; a refusal is told on the page the shopper came from, an outage as it is."""
     try:
         step()
+    except Unavailable:
+        raise
     except Refusal as refusal:
         flash(refusal.detail, "error")
         return redirect(_local(request.form.get("back")), 303)

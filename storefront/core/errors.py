@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from flask import Flask, Response, jsonify, render_template, request
 from redis.exceptions import RedisError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as SqlTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
@@ -59,7 +59,7 @@ class Unavailable(Refusal):
     code, status, title = "unavailable", 503, "The shop is busy for a moment"
 
     def __init__(self, detail: str = "", retry_after: int = 1, **facts: Any):
-        super().__init__(detail, **facts)
+        super().__init__(detail, retry_after=retry_after, **facts)
         self.retry_after = retry_after
 
 
@@ -68,10 +68,24 @@ def refusal_of(error: Exception) -> Refusal:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, RedisError):
-        return Unavailable("The shop cannot reach its stock counter. Nothing was changed; please try again.")
-    if isinstance(error, OperationalError | SqlTimeout):
+        return Unavailable("The shop cannot reach its stock counter. Please try again in a moment.")
+    if isinstance(error, OperationalError | SqlTimeout) or _is_lost(error):
         return Unavailable("The shop's database does not answer. Please try again in a moment.")
     return Crash("Something went wrong on our side. It has been noted.")
+
+
+def _is_lost(error: Exception) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def is_outage(error: BaseException | None) -> bool:
+    """Whether an error says that something behind the shop does not answer, so that no traceback would help."""
+    return isinstance(error, Exception) and isinstance(refusal_of(error), Unavailable)
+
+
+def in_a_line(error: BaseException) -> str:
+    """What kind of error it is and the first line of its message; SQLAlchemy's further ones repeat what was sent."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def tell(refusal: Refusal) -> Response:
@@ -111,9 +125,8 @@ def init_app(app: Flask) -> None:
     """Tell every refusal, HTTP error and crash of `app` in one form."""
 
     def tell_failure(error: Exception) -> Response:
-        refusal = refusal_of(error)
-        app.logger.error("%s: %s", refusal.title, error, exc_info=error if isinstance(refusal, Crash) else None)
-        return tell(refusal)
+        app.logger.error("%s %s could not be answered", request.method, request.path, exc_info=error)
+        return tell(refusal_of(error))
 
     def tell_http(error: HTTPException) -> BaseResponse:
         if error.code is not None and error.code < 400:

@@ -17,6 +17,7 @@ from sqlalchemy import JSON, BigInteger, Engine, String, delete
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from storefront.core.db import db, transaction
+from storefront.core.deadline import seconds_left
 from storefront.core.errors import Refusal, Unavailable
 
 LONGEST_KEY = 255
@@ -90,7 +91,7 @@ def turn(shopper: str, key: str) -> Iterator[None]:
     Raises StillRunning after 3 s.
     """
     lock = _turns.setdefault((shopper, key), Lock())
-    if not lock.acquire(timeout=PATIENCE_SECONDS):
+    if not lock.acquire(timeout=seconds_left(PATIENCE_SECONDS)):
         raise StillRunning("The same request is still being worked on; ask again with the same key.")
     try:
         yield

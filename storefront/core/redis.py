@@ -8,15 +8,66 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from redis import BlockingConnectionPool, Redis
+from redis import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.backoff import NoBackoff
+from redis.connection import AbstractConnection
+from redis.exceptions import TimeoutError
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 from storefront.core.config import Settings
+from storefront.core.deadline import seconds_left
 from storefront.core.embedded_redis import EmbeddedRedis
 
 POOL_WAIT_SECONDS = 1.0
 CONNECT_SECONDS = 1.0
+SHORTEST_WAIT_SECONDS = 0.001  # 0 would mean "do not wait" to a socket, and is told differently
+
+
+class _Bounded(AbstractConnection):
+    """A connection that waits no longer than the request it works for may (see deadline.py)."""
+
+    @property
+    def socket_connect_timeout(self) -> float:
+        return max(SHORTEST_WAIT_SECONDS, seconds_left(CONNECT_SECONDS))
+
+    @socket_connect_timeout.setter
+    def socket_connect_timeout(self, seconds: float | None) -> None:
+        pass
+
+    def send_packed_command(self, *arguments: Any, **options: Any) -> None:
+        if not seconds_left(CONNECT_SECONDS):
+            raise TimeoutError("there is no time left to ask")  # and so it is not done without anybody hearing of it
+        super().send_packed_command(*arguments, **options)
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        if self.socket_timeout is not None:
+            options.setdefault("timeout", max(SHORTEST_WAIT_SECONDS, seconds_left(self.socket_timeout)))
+        return super().read_response(*arguments, **options)
+
+
+class _Tcp(_Bounded, Connection): ...
+
+
+class _Tls(_Bounded, SSLConnection): ...
+
+
+class _Unix(_Bounded, UnixDomainSocketConnection): ...
+
+
+_BOUNDED: dict[type, type] = {Connection: _Tcp, SSLConnection: _Tls, UnixDomainSocketConnection: _Unix}
+
+
+class _Pool(BlockingConnectionPool):
+    """A pool of bounded connections, for which nobody waits longer than his request may either."""
+
+    @property
+    def timeout(self) -> float:
+        return seconds_left(POOL_WAIT_SECONDS)
+
+    @timeout.setter
+    def timeout(self, seconds: float) -> None:
+        pass
 
 
 def connect(
@@ -25,23 +76,25 @@ def connect(
     """A client that decodes answers to str and never repeats a command by itself.
 
     A repeated command could run twice after a lost answer, so retries are left to the callers,
-    who know which calls are idempotent. No connection is made yet.
+    who know which calls are idempotent. Nor does it keep a request waiting past its deadline.
+    No connection is made yet.
 
     url: redis://, rediss://, unix://, valkey:// or valkeys://.
     max_connections: further callers wait up to 1 s for a free one, then get redis.ConnectionError.
     socket_timeout: seconds to wait for an answer; blocking reads need more than they block for.
     """
     url = plain_url(url)
-    pool = BlockingConnectionPool.from_url(
+    pool = _Pool.from_url(
         url,
         max_connections=max_connections,
-        timeout=POOL_WAIT_SECONDS,
         decode_responses=True,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=socket_timeout,
-        socket_connect_timeout=CONNECT_SECONDS,
+        driver_info=None,  # this and the next: two questions less before a connection can be used
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
         **tls_options(url, environ),
     )
+    pool.connection_class = _BOUNDED[pool.connection_class]
     return Redis.from_pool(pool)
 
 

@@ -9,12 +9,13 @@ from flask_socketio import SocketIO, join_room, leave_room
 
 from storefront.cart import basket
 from storefront.core import strict_json
+from storefront.core.deadline import deadline
 from storefront.core.errors import CrossOrigin, InvalidInput, refusal_of
 from storefront.core.security import same_origin
 from storefront.core.shopper import shopper
 from storefront.core.tools import take
 from storefront.live.rooms import room_of
-from storefront.live.snapshot import check_skus, snapshot
+from storefront.live.snapshot import check_skus
 
 NAMELESS = "stockbeat.shopper"  # in the environ of a handshake without cookie, which lives as long as the socket
 
@@ -32,7 +33,7 @@ def watch(message: dict[str, Any]) -> dict[str, Any]:
     skus = check_skus(message.get("skus"))
     for sku in skus:  # first join, then read: nothing falls between
         join_room(room_of(sku))
-    return snapshot(take("stockroom"), skus)
+    return take("relay").snapshot(skus)
 
 
 def unwatch(message: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def _told(answer: Any) -> Any:
 
     def handler(message: Any = None, *_more: Any) -> dict[str, Any]:
         try:
-            return answer(_checked(message))
+            with deadline():
+                return answer(_checked(message))
         except Exception as error:  # without an answer the client would wait for ever
             refusal = refusal_of(error)
             if refusal is not error:

@@ -5,7 +5,8 @@ from flask import Blueprint, Response, jsonify, request
 from storefront.core.errors import InvalidInput
 from storefront.core.tools import take
 from storefront.live.relay import Relay
-from storefront.live.snapshot import check_skus, snapshot
+from storefront.live.snapshot import check_skus
+from storefront.stock.outcomes import StockChecking
 
 WAIT_SECONDS = 20
 MOST_DIGITS = 19
@@ -19,8 +20,10 @@ def poll() -> Response | tuple[str, int]:
     skus = check_skus(list(known))
     relay: Relay = take("relay")
     with relay.listen(skus) as listener:
-        states = snapshot(relay.room, skus)["stock"]
+        states = relay.snapshot(skus)["stock"]
         news = [state for state in states if state["version"] > known[state["sku"]]]
+        if not news and any(state["state"] == "checking" for state in states):
+            raise StockChecking  # 20 s of silence would look like "nothing has changed"
         news = news or listener.wait(WAIT_SECONDS)
     if not news:
         return "", 204

@@ -9,18 +9,22 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
+from uuid import uuid4
 
 from redis import Redis
 from redis.client import PubSub
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, TimeoutError
 
+from storefront.live.snapshot import snapshot
 from storefront.stock import keys, levels
+from storefront.stock.outcomes import Level
 from storefront.stock.stockroom import Stockroom
 
 IDLE_SECONDS = 1.0
+DEAF_SECONDS = 3.0  # of silence, though we call ourselves every second
 LONGEST_PAUSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
@@ -70,6 +74,9 @@ class Relay:
         self._sent_at: dict[str, float] = {}
         self._waiting: dict[str, dict[str, Any]] = {}
         self._version: dict[str, int] = {}
+        self._in_doubt: set[str] = set()  # SKUs that somebody was told are being checked
+        self._echo = f"live:echo:{uuid4().hex}"
+        self._heard_at = self._called_at = 0.0
 
     @contextmanager
     def listen(self, skus: Iterable[str]) -> Iterator[Listener]:
@@ -91,15 +98,16 @@ class Relay:
         while True:
             try:
                 with self._bus.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    pubsub.subscribe(keys.CHANNEL)
+                    pubsub.subscribe(keys.CHANNEL, self._echo)
+                    self._heard_at = time.monotonic()
                     self.resync()
                     self.hearing, pause = True, 0.1
                     while True:
                         self._turn(pubsub)
-            except RedisError as error:
-                log.warning("the stock channel is down, trying again: %s", error)
             except Exception:
-                log.exception("the relay stumbled; it subscribes again")
+                log.exception("the relay does not hear the stock channel, trying again")
+            if not self.hearing:  # the second time: a mere reconnect is nobody's business
+                self._tell_checking()
             self.hearing = False
             time.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
@@ -107,8 +115,22 @@ class Relay:
     def _turn(self, pubsub: PubSub) -> None:
         message = pubsub.get_message(timeout=self._until_due())
         if message:
-            self._take(json.loads(message["data"]))
+            self._heard_at = time.monotonic()
+            if message["channel"] == keys.CHANNEL:
+                self._take(json.loads(message["data"]))
         self._flush()
+        if time.monotonic() - self._called_at >= IDLE_SECONDS:
+            self._call()
+            self._clear_doubts()
+
+    def _call(self) -> None:
+        """Call ourselves over the bus: a connection can die without a word, and who only listens never notices."""
+        self._called_at = time.monotonic()
+        silence = self._called_at - self._heard_at
+        if silence > DEAF_SECONDS:
+            raise TimeoutError(f"not a word for {silence:.0f} s")
+        with suppress(RedisError):
+            self.room.unfenced.publish(self._echo, "")
 
     def _until_due(self) -> float:
         if not self._waiting:
@@ -136,6 +158,30 @@ class Relay:
 
     def resync(self) -> None:
         """Tell every watched SKU's present state, whatever was told before."""
-        watched = {*self._listeners, *self._outlet.watched()}
-        for level in levels.read(self.room, watched).values():
+        for level in self._read(self._watched()):
             self._tell(level.as_json())
+
+    def snapshot(self, skus: Sequence[str]) -> dict[str, Any]:
+        """As `snapshot.snapshot`; what it can only call "checking" is told to all as soon as it is known."""
+        answer = snapshot(self.room, skus)
+        self._in_doubt.update(state["sku"] for state in answer["stock"] if state["state"] == "checking")
+        return answer
+
+    def _read(self, skus: set[str]) -> Iterable[Level]:
+        found = levels.read(self.room, skus).values()
+        checking = {level.sku for level in found if level.state == "checking"}
+        self._in_doubt = (self._in_doubt - skus) | checking
+        return found
+
+    def _tell_checking(self) -> None:
+        for sku in self._watched() - self._in_doubt:
+            self._in_doubt.add(sku)
+            self._tell(levels.checking(sku).as_json())
+
+    def _clear_doubts(self) -> None:
+        for level in self._read(set(self._in_doubt)):
+            if level.state != "checking":
+                self._tell(level.as_json())
+
+    def _watched(self) -> set[str]:
+        return {*self._listeners, *self._outlet.watched()}

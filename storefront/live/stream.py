@@ -6,9 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from storefront.core.deadline import deadline
 from storefront.core.tools import take
 from storefront.live.relay import Relay
-from storefront.live.snapshot import check_skus, snapshot
+from storefront.live.snapshot import check_skus
 
 HEARTBEAT_SECONDS = 15
 MOST_DIGITS = 19
@@ -22,7 +23,7 @@ def stream() -> Response:
     skus = check_skus(request.args.getlist("sku"))
     relay: Relay = take("relay")
     since_ms = _since(request.headers.get("Last-Event-ID", ""))
-    snapshot(relay.room, skus)  # an unknown SKU is refused before the stream begins
+    relay.snapshot(skus)  # an unknown SKU is refused before the stream begins
     response = Response(_events(relay, skus, since_ms), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
@@ -37,7 +38,9 @@ def _since(last_event_id: str) -> int:
 def _events(relay: Relay, skus: list[str], since_ms: int) -> Iterator[str]:
     with relay.listen(skus) as listener:
         yield "retry: 1000\n\n"
-        for state in snapshot(relay.room, skus)["stock"]:
+        with deadline():
+            states = relay.snapshot(skus)["stock"]
+        for state in states:
             if state["at_ms"] >= since_ms or state["state"] == "checking":
                 yield _event(state)
         while True:

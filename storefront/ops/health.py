@@ -1,7 +1,7 @@
 """Health: is this process alive, and may it be sent visitors."""
 
 from flask import Blueprint, Response, current_app, jsonify
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 from storefront.core.tools import take
 from storefront.ops.redis_settings import complaints
 from storefront.stock.rebuild import is_open
+
+PROBE = "ops:probe"  # string: written to see whether Redis takes writes
+PROBE_SECONDS = 60
 
 pages = Blueprint("health", __name__, url_prefix="/healthz")
 
@@ -26,8 +29,7 @@ def ready() -> tuple[Response, int]:
     """
     answers = checks()
     good = all(answer == "ok" for answer in answers.values())
-    warnings = complaints(take("stockroom").unfenced) if good else []
-    return jsonify(status="ok" if good else "not ready", checks=answers, warnings=warnings), 200 if good else 503
+    return jsonify(status="ok" if good else "not ready", checks=answers, warnings=_warnings()), 200 if good else 503
 
 
 def checks() -> dict[str, str]:
@@ -48,11 +50,21 @@ def _stock() -> str:
     room = take("stockroom")
     try:
         if is_open(room):
+            room.unfenced.set(PROBE, "", ex=PROBE_SECONDS)
             return "ok"
+    except ResponseError as refusal:  # full, read-only, or without its disk
+        return f"the stock can be read but not changed: {refusal}"
     except (RedisError, SQLAlchemyError) as error:
         return f"the stock cannot be read ({type(error).__name__})"
     room.on_closed(room, "")
     return "the stock is being rebuilt"
+
+
+def _warnings() -> list[str]:
+    try:
+        return complaints(take("stockroom").unfenced)
+    except RedisError:
+        return []  # the checks have told of it
 
 
 def _relay() -> str:

@@ -14,14 +14,17 @@ import rq_dashboard
 from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
+from storefront.core.redis import plain_url
 from storefront.ops.login import PREFIX
+
+WAIT = "socket_timeout=1&socket_connect_timeout=1"  # a dashboard of a Redis that is silent is no use, but an answer is
 
 _OWN_SCRIPT = re.compile(r'<script type="text/javascript">(.*?)</script>', re.DOTALL)
 
 
 def mount(app: Flask, redis_url: str) -> None:
     """Mount the dashboard of the queues in `redis_url`."""
-    app.config["RQ_DASHBOARD_REDIS_URL"] = redis_url
+    app.config["RQ_DASHBOARD_REDIS_URL"] = f"{plain_url(redis_url)}{'&' if '?' in redis_url else '?'}{WAIT}"
     rq_dashboard.web.setup_rq_connection(app)
     app.before_request(_change_by_post_only)
     app.after_request(_allow_own_script)

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from storefront.cart.lines import Line, total
 from storefront.cart.routes import my_lines
 from storefront.core import idempotency, money
-from storefront.core.errors import InvalidInput, Refusal
+from storefront.core.errors import InvalidInput, Refusal, Unavailable
 from storefront.core.repeatable import repeatable
 from storefront.core.shopper import shopper_at_change
 from storefront.core.tools import take
@@ -39,6 +39,8 @@ def place() -> BaseResponse | str | tuple[str, int]:
         return _checkout_page(form), 422
     try:
         answer = checkout.place(take("stockroom"), take("till"), _purchase(form))
+    except Unavailable:
+        raise
     except Refusal as refusal:
         flash(refusal.detail, "error")
         return (_checkout_page(form), refusal.status) if _held_lines() else _to_cart()

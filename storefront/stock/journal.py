@@ -11,12 +11,14 @@ from operator import attrgetter
 from sqlalchemy import Engine, bindparam, case, select, text
 
 from storefront.core.db import transaction
+from storefront.core.deadline import deadline, seconds_left
 from storefront.core.errors import Unavailable
 from storefront.stock.models import Reservation, StockFence
 
 GATHER_SECONDS = 0.001
 BATCH_SIZE = 200
 PATIENCE_SECONDS = 3.0
+COMMIT_SECONDS = 5.0  # a connection that is silent for longer is dead
 
 _INSERT = text(
     "INSERT INTO reservations (id, shopper, sku, units, state, created_at_ms, expires_at_ms, extensions)"
@@ -72,7 +74,7 @@ class Journal:
         SQLAlchemy's errors where the database refused.
         """
         page = self._add(entry)
-        if not page.written.wait(PATIENCE_SECONDS):
+        if not page.written.wait(seconds_left(PATIENCE_SECONDS)):
             raise JournalSlow("The shop's database is slow. Please try again.")
         if page.error:
             raise page.error
@@ -110,7 +112,8 @@ class Journal:
 
     def _write_batch(self, batch: list[_Page]) -> None:
         try:
-            states = self._commit([page.entry for page in batch])
+            with deadline(COMMIT_SECONDS):
+                states = self._commit([page.entry for page in batch])
         except Exception as error:
             for page in batch:
                 page.error = error
