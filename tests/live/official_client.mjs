@@ -6,7 +6,10 @@ import { io } from "socket.io-client";
 const [url, sku, viewers, transports] = process.argv.slice(2);
 
 async function watch() {
-  const socket = io(url, { transports: transports.split(","), forceNew: true, reconnection: false });
+  const socket = io(url, {
+    transports: transports.split(","), forceNew: true, reconnection: false,
+    withCredentials: true, // the cookie of a proxy with affinity
+  });
   const heard = [];
   socket.on("stock", (state) => heard.push([state.version, state.available]));
   await new Promise((resolve, reject) => {
