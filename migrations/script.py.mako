@@ -21,4 +21,4 @@ def upgrade():
 
 
 def downgrade():
-    ${downgrades if downgrades else "pass"}
+    raise NotImplementedError("Migrations go forward only: see docs/decisions/0007-migrations-go-forward.md.")

@@ -91,9 +91,6 @@ class PostgresServer:
         """End what is still connected, take all rows out, and count ids from 1 again."""
         self._tell(database, EMPTY)
 
-    def drop(self, database: str) -> None:
-        self._tell("postgres", f"DROP DATABASE {database} WITH (FORCE)")
-
     def _tell(self, database: str, sql: str) -> None:
         with closing(psycopg2.connect(self.url(database))) as connection:
             connection.autocommit = True

@@ -1,6 +1,7 @@
 """The migrations make exactly the schema of the models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,16 +14,18 @@ from flask_migrate import upgrade
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from storefront import create_app
-from storefront.core.config import PROJECT_ROOT, Settings
+from storefront.core.config import PROJECT_ROOT, Settings, normalize_database_url
 from storefront.core.db import db
 
 
 @pytest.fixture
-def by_models(app: Flask) -> Engine:
-    """An empty database made from the models, not from the migrations."""
-    engine = create_engine("sqlite://")
+def by_models(app: Flask, tmp_path: Path, new_database: Callable[[Path], str]) -> Iterator[Engine]:
+    """A database of the same kind, made from the models and not from the migrations."""
+    (tmp_path / "models").mkdir()
+    engine = create_engine(normalize_database_url(new_database(tmp_path / "models")))
     db.metadata.create_all(engine)
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def constraints(engine: Engine) -> dict[str, dict[str, Any]]:
@@ -51,9 +54,6 @@ def test_the_migrated_schema_is_that_of_the_models(app: Flask) -> None:
 
 
 def test_checks_and_keys_are_those_of_the_models(app: Flask, by_models: Engine) -> None:
-    if db.engine.dialect.name != "sqlite":
-        pytest.skip("compared as SQLite spells them")
-
     migrated, modelled = constraints(db.engine), constraints(by_models)
 
     assert migrated.keys() == modelled.keys()
