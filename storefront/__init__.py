@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None, *, serving: bool = False) -> Fl
     settings = settings or load_settings()
     app = Flask(__name__)
     _configure(app, settings)
-    db.init_app(app, settings.database_url)
+    db.init_app(app, settings.database_url, serving)
     deadline.init_app(app)
     errors.init_app(app)
     security.init_app(app)
