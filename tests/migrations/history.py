@@ -50,7 +50,7 @@ def add_rows(revision: str) -> None:
     with db.engine.begin() as connection:
         for statement in file.read_text().split(";\n"):
             if statement.strip():
-                connection.exec_driver_sql(statement.replace("%", "%%"))
+                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def all_rows() -> Rows:
