@@ -6,7 +6,8 @@ It takes only the standard library and imports nothing of the shop, so it starts
 
 Every user of the server holds a shared lock on DIRECTORY/users.lock. The kernel drops it however the
 user ends, kill -9 included, so the keeper needs no word from anyone: once it gets that lock for
-itself alone, nobody is left and the server stops. DIRECTORY/server.lock allows one keeper only.
+itself alone, nobody is left and the server stops. DIRECTORY/keeper.lock allows one keeper only;
+DIRECTORY/server.lock says that whatever answers on SOCKET is its server, and not one that was left over.
 """
 
 import fcntl
@@ -35,10 +36,12 @@ class Keeper:
         """Run the server until nobody uses it, starting it again if it dies before."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
-        if not self._claim():
+        if not self._claim("keeper.lock"):
             return  # another keeper is at work
         users = self._open("users.lock")
         stop_stray(self.socket_path)
+        if not self._claim("server.lock"):
+            return
         while not self.told_to_stop and self.crashes < CRASHES_ALLOWED:
             started = time.monotonic()
             server = self._start()
@@ -48,10 +51,10 @@ class Keeper:
             stop(server)
             self.crashes = self.crashes + 1 if time.monotonic() - started < CRASH_SECONDS else 0
 
-    def _claim(self) -> bool:
-        server_lock = self._open("server.lock")
-        for _ in range(10):  # a user who looks whether a keeper is there holds the lock for a moment
-            if lock(server_lock, fcntl.LOCK_EX):
+    def _claim(self, name: str) -> bool:
+        claimed = self._open(name)
+        for _ in range(10):  # a user who looks whether a keeper is there holds server.lock for a moment
+            if lock(claimed, fcntl.LOCK_EX):
                 return True
             time.sleep(POLL_SECONDS / 2)
         return False
