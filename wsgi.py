@@ -26,11 +26,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from flask import Flask
 
 from storefront import create_app
+from storefront.core.hand_over import HAND_OVER
 
 BACKLOG = 2048  # a reconnect storm of 2,000 browsers hangs in the default of 50
 GREEN_THREADS = 20_000  # one per open connection
@@ -99,6 +101,24 @@ def serve_eventlet(app: Flask, port: int, share_port: bool) -> None:
     class Protocol(eventlet.wsgi.HttpProtocol):
         rbufsize = wbufsize = BUFFER_BYTES
 
+        def get_environ(self) -> dict[str, Any]:
+            environ = super().get_environ()
+            if self.request_version == "HTTP/1.1":
+                environ[HAND_OVER] = partial(hand_over, self.conn_state)
+            return environ
+
+        def finish(self) -> None:
+            self.connection = self.conn_state[1]
+            super().finish()
+
+    def hand_over(conn_state: list[Any]) -> socket.socket:
+        """The connection, whose headers are sent; the server closes a stand-in for it."""
+        eventlet.wsgi.WSGI_LOCAL.already_handled = True  # else it would end the body
+        connection = socket.socket(fileno=os.dup(conn_state[1].fileno()))
+        conn_state[1].close()
+        conn_state[1] = socket.socket()
+        return connection
+
     server = eventlet.spawn(
         eventlet.wsgi.server,
         listener,
@@ -125,8 +145,7 @@ def drain(app: Flask, gate: Gate, server: Any, listener: Any) -> None:
     """Take no more requests, say goodbye to sockets, wait up to 4 s for the requests in flight."""
     server.kill()  # accepts no more, closes the idle connections
     listener.close()
-    for connection in list(app.extensions["socketio"].server.eio.sockets.values()):
-        connection.close(wait=False)
+    app.extensions["say_goodbye"]()
     deadline = time.monotonic() + DRAIN_SECONDS
     while gate.in_flight and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS / 4)

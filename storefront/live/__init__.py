@@ -9,6 +9,7 @@ from storefront.core.tools import keep, take
 from storefront.live import events, poll, routes, stream
 from storefront.live.relay import Relay
 from storefront.live.rooms import Rooms, message_queue
+from storefront.live.streams import Streams
 
 
 def init_app(app: Flask) -> None:
@@ -26,8 +27,18 @@ def serve(app: Flask, settings: Settings, bus: Redis) -> SocketIO:
         app, async_mode=settings.async_mode, client_manager=message_queue(url), manage_session=False,
         max_http_buffer_size=16_384, ping_interval=25, ping_timeout=20,
     )  # fmt: skip
-    relay = Relay(room, bus, settings.push_interval_ms, Rooms(socketio))
+    streams = Streams(socketio.start_background_task)
+    relay = Relay(room, bus, settings.push_interval_ms, Rooms(socketio), streams)
     keep(app, "relay", lambda: relay)
+    keep(app, "streams", lambda: streams)
+    app.extensions["say_goodbye"] = lambda: _say_goodbye(socketio, streams)
     events.register(socketio)
     socketio.start_background_task(relay.run)
     return socketio
+
+
+def _say_goodbye(socketio: SocketIO, streams: Streams) -> None:
+    """Let go of every client that is connected; each comes back after a moment of its own choosing."""
+    for connection in list(socketio.server.eio.sockets.values()):
+        connection.close(wait=False)
+    streams.dismiss()

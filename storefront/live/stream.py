@@ -1,17 +1,18 @@
 """Server-sent events: a snapshot, then every change, as long as the client stays."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from socket import socket
 
 from flask import Blueprint, Response, request
 
 from storefront.core.deadline import deadline
+from storefront.core.hand_over import HAND_OVER
 from storefront.core.tools import take
-from storefront.live.relay import Relay
+from storefront.live.relay import Listener, Relay
 from storefront.live.snapshot import check_skus
+from storefront.live.streams import BEAT, HEARTBEAT_SECONDS, Streams, event_of
 
-HEARTBEAT_SECONDS = 15
 MOST_DIGITS = 19
 OVERLAP_MS = 10_000  # events of different SKUs may come out of order by less than this
 
@@ -24,7 +25,9 @@ def stream() -> Response:
     relay: Relay = take("relay")
     since_ms = _since(request.headers.get("Last-Event-ID", ""))
     relay.snapshot(skus)  # an unknown SKU is refused before the stream begins
-    response = Response(_events(relay, skus, since_ms), mimetype="text/event-stream")
+    hand_over = request.environ.get(HAND_OVER)
+    go_on = partial(_go_on, take("streams"), hand_over) if hand_over else None
+    response = Response(_events(relay, skus, since_ms, go_on), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     return response
@@ -35,18 +38,22 @@ def _since(last_event_id: str) -> int:
     return int(last_event_id) - OVERLAP_MS if known else 0
 
 
-def _events(relay: Relay, skus: list[str], since_ms: int) -> Iterator[str]:
+def _events(relay: Relay, skus: list[str], since_ms: int, go_on: Callable[[Listener], None] | None) -> Iterator[str]:
     with relay.listen(skus) as listener:
         yield "retry: 1000\n\n"
         with deadline():
             states = relay.snapshot(skus)["stock"]
-        for state in states:
-            if state["at_ms"] >= since_ms or state["state"] == "checking":
-                yield _event(state)
+        yield "".join(event_of(state) for state in states if state["at_ms"] >= since_ms or state["state"] == "checking")
+        if go_on:
+            go_on(listener)
+            return
         while True:
             states = listener.wait(HEARTBEAT_SECONDS)
-            yield "".join(map(_event, states)) or ": still here\n\n"
+            yield "".join(map(event_of, states)) or BEAT
 
 
-def _event(state: dict[str, Any]) -> str:
-    return f"event: stock\nid: {state['at_ms']}\ndata: {json.dumps(state, separators=(',', ':'))}\n\n"
+def _go_on(streams: Streams, hand_over: Callable[[], socket], listener: Listener) -> None:
+    """Let the stream go on without this request, from where the listener is."""
+    stream = streams.add(hand_over(), listener.skus)
+    for state in listener.wait(0):
+        stream.tell(state)

@@ -15,9 +15,7 @@ import struct
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.metadata import version
-from socket import SHUT_RDWR
 from typing import Any
 
 from engineio import Server
@@ -26,6 +24,8 @@ from engineio.packet import MESSAGE, PING, Packet
 from engineio.socket import Socket
 from flask_socketio import SocketIO
 from socketio.packet import EVENT
+
+from storefront.live.line import Line
 
 PROVEN = {"python-engineio": "4.15.", "python-socketio": "5.18.", "eventlet": "0.41."}
 MOST_WAITING = 200  # frames that are not of a key (acknowledgements, pings) before a client that reads none is cut
@@ -84,105 +84,46 @@ def frame_of(message: str | bytes) -> bytes:
     return struct.pack("!BBQ", first, 127, length) + payload
 
 
-class Wire:
-    """The way to one client: stands where the library has the queue of its socket.
+class Wire(Line):
+    """The line to a WebSocket's client: stands where the library has the queue of its socket."""
 
-    A frame is written at once if the connection takes it. If not, a thread waits until it does, and
-    meanwhile each key keeps its newest frame only.
-    """
-
-    __slots__ = ("_busy", "_closing", "_newest", "_start", "_waiting", "_websocket", "_write")
+    __slots__ = ("_closing", "_waiting", "_websocket")
 
     def __init__(self, websocket: Any, start: Callable[..., Any]):
+        super().__init__(websocket.socket, start, websocket._sendlock)
         self._websocket = websocket
-        self._start = start
-        self._write = websocket.socket.fd.send  # of the socket itself, which never waits
-        self._busy = False
         self._closing = False
-        self._waiting: deque[bytes] | None = None
-        self._newest: dict[str, bytes] | None = None
-
-    def offer(self, key: str, frame: bytes) -> None:
-        """Send `frame`, unless a newer one of its `key` comes before the connection takes it."""
-        if not self._busy:
-            self._send(frame)
-            return
-        if self._newest is None:
-            self._newest = {}
-        self._newest[key] = frame
+        self._waiting: list[bytes] | None = None
 
     def put(self, packet: Packet | None) -> None:
         """Send a packet of the library's; None: there are no more, close."""
         if packet is None:
             self._closing = True
-            if not self._busy:
-                self._go_on(b"")
-        elif self._busy:
+            self.wake()
+        elif self.busy:
             self._keep(frame_of(packet.encode()))
         else:
-            self._send(frame_of(packet.encode()))
+            self.send(frame_of(packet.encode()))
 
     def join(self) -> None:
         """Nothing is held back here that the library would have to wait for."""
 
     def _keep(self, frame: bytes) -> None:
         if self._waiting is None:
-            self._waiting = deque()
+            self._waiting = []
         self._waiting.append(frame)
         if len(self._waiting) == MOST_WAITING:
             log.warning("a client that reads nothing is cut")
-            self._hang_up()
+            self.hang_up()
 
-    def _send(self, frame: bytes) -> None:
-        lock = self._websocket._sendlock
-        if lock.locked():  # a control frame is on its way
-            self._go_on(frame)
-            return
-        try:
-            sent = self._write(frame)
-        except BlockingIOError:
-            self._go_on(frame)
-        except OSError:
-            return  # it is gone; the thread that reads from it will hear so too
-        else:
-            if sent < len(frame):
-                lock.acquire(blocking=False)  # nothing may come between the halves
-                self._go_on(frame[sent:], locked=True)
+    def take(self) -> bytes:
+        packets, self._waiting = self._waiting or [], None
+        return b"".join(packets) + super().take()
 
-    def _go_on(self, rest: bytes, locked: bool = False) -> None:
-        """Have `rest` sent, and what comes after it, by a thread that may wait."""
-        self._busy = True
-        self._start(self._flush, rest, locked)
-
-    def _flush(self, rest: bytes, locked: bool) -> None:
-        lock, send = self._websocket._sendlock, self._websocket.socket.sendall
-        try:
-            while rest:
-                if not locked:
-                    lock.acquire()
-                try:
-                    send(rest)
-                finally:
-                    lock.release()
-                    locked = False
-                rest = self._take()
-        except OSError:  # it is gone, or took nothing for the length of its time-out
-            self._hang_up()
-            return
-        self._busy = False
+    def rest(self) -> None:
+        super().rest()
         if self._closing:
             self._websocket.close()
-
-    def _take(self) -> bytes:
-        """All that waits now: first the frames of no key, in their order."""
-        frames = [*(self._waiting or ()), *(self._newest or {}).values()]
-        self._waiting = self._newest = None
-        return b"".join(frames)
-
-    def _hang_up(self) -> None:
-        """Close the connection under the thread that reads from it, which then clears up."""
-        with suppress(OSError):
-            self._websocket.socket.shutdown(SHUT_RDWR)
 
 
 class _StraightServer(Server):

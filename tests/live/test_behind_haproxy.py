@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pytest
 import requests
@@ -76,7 +76,7 @@ def test_every_transport_of_the_official_client_works(shop: ProxiedShop, sku: st
 
 
 @contextmanager
-def stream(shop: ProxiedShop, sku: str) -> Iterator[Iterator[str]]:
+def stream(shop: ProxiedShop, sku: str) -> Iterator[Iterator[Any]]:
     """The lines of a stream of server-sent events."""
     with requests.get(f"{shop.url}/live/stock?sku={sku}", stream=True, timeout=5) as answer:
         yield answer.iter_lines(chunk_size=1, decode_unicode=True)

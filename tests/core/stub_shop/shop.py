@@ -17,6 +17,7 @@ def create_app(serving: bool = False) -> Flask:
     app = Flask(__name__)
     app.extensions["settings"] = load_settings()
     SocketIO(app, async_mode=os.environ.get("ASYNC_MODE", "eventlet") if serving else "threading")
+    app.extensions["say_goodbye"] = lambda: None
     launch.init_app(app)
 
     @app.get("/healthz/ready")
