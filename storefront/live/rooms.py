@@ -3,7 +3,6 @@
 from typing import Any
 
 from flask_socketio import SocketIO
-from socketio import RedisManager
 
 from storefront.live import wire
 
@@ -15,10 +14,10 @@ def room_of(sku: str) -> str:
     return _PREFIX + sku
 
 
-def message_queue(url: str) -> RedisManager:
+def message_queue(url: str) -> wire.Manager:
     """The queue over which all processes' emits reach all clients; given as an object, so that unix:// works too."""
     options = {"socket_connect_timeout": 1, "socket_timeout": 5}
-    return RedisManager(url, channel="flask-socketio", redis_options=options)
+    return wire.Manager(url, channel="flask-socketio", redis_options=options)
 
 
 class Rooms:
@@ -32,7 +31,7 @@ class Rooms:
         """Send a stock state to everybody in its room in this process; other processes have relays of their own."""
         room = room_of(state["sku"])
         if self._straight:
-            wire.broadcast(self._socketio, room, "stock", state, key=room)
+            self._socketio.server.manager.broadcast(room, "stock", state, key=room)
         else:
             self._socketio.emit("stock", state, to=room, ignore_queue=True)
 

@@ -12,7 +12,7 @@ from random import randint
 from socket import socket
 from typing import Any
 
-from storefront.live.line import Line, Unlocked
+from storefront.live.line import Line, Unlocked, offer_all
 
 HEARTBEAT_SECONDS = 15
 STUCK_SECONDS = 45  # without taking a byte, then a client is cut
@@ -79,9 +79,7 @@ class Streams:
         """Send a stock state to everybody who watches its SKU."""
         watching = self._by_sku.get(state["sku"])
         if watching:
-            event = chunk_of(event_of(state))
-            for stream in list(watching):
-                stream.offer(state["sku"], event)
+            offer_all(list(watching), state["sku"], chunk_of(event_of(state)))
 
     def dismiss(self) -> None:
         """End every stream; the clients come back, to whoever serves then, spread over a few seconds."""
@@ -106,5 +104,4 @@ class Streams:
         beat = chunk_of(BEAT)
         while True:
             time.sleep(HEARTBEAT_SECONDS)
-            for stream in list(self._all):
-                stream.offer("", beat)
+            offer_all(list(self._all), "", beat)

@@ -23,9 +23,10 @@ from engineio.exceptions import SocketIsClosedError, UnknownPacketError
 from engineio.packet import MESSAGE, PING, Packet
 from engineio.socket import Socket
 from flask_socketio import SocketIO
+from socketio import RedisManager
 from socketio.packet import EVENT
 
-from storefront.live.line import Line
+from storefront.live.line import Line, offer_all
 
 PROVEN = {"python-engineio": "4.15.", "python-socketio": "5.18.", "eventlet": "0.41."}
 MOST_WAITING = 200  # frames that are not of a key (acknowledgements, pings) before a client that reads none is cut
@@ -57,20 +58,35 @@ def _what_is_strange(engine: Any) -> str:
     )
 
 
-def broadcast(socketio: SocketIO, room: str, event: str, data: Any, key: str) -> None:
-    """Emit to everybody in `room` in this process; of a `key` a slow client hears the newest only."""
-    server = socketio.server
-    text = server.packet_class(EVENT, namespace="/", data=[event, data]).encode()
-    packet = Packet(MESSAGE, text)
-    frame = frame_of(packet.encode())
-    sockets = server.eio.sockets
-    for _, engine_id in server.manager.get_participants("/", room):
-        socket = sockets.get(engine_id)
+class Manager(RedisManager):
+    """The library's rooms over Redis, and beside each the wires of those in it."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self._wires: dict[str, dict[str, Wire]] = {}
+
+    def basic_enter_room(self, sid: str, namespace: str, room: str, eio_sid: str | None = None) -> None:
+        super().basic_enter_room(sid, namespace, room, eio_sid=eio_sid)
+        socket = self.server.eio.sockets.get(self.eio_sid_from_sid(sid, namespace))
         wire = socket and socket.queue
-        if type(wire) is Wire:
-            wire.offer(key, frame)
-        elif socket:
-            server.eio.send_packet(engine_id, packet)
+        if type(wire) is Wire and room and room != sid:
+            self._wires.setdefault(room, {})[sid] = wire
+
+    def basic_leave_room(self, sid: str, namespace: str, room: str) -> None:
+        super().basic_leave_room(sid, namespace, room)
+        wires = self._wires.get(room)
+        if wires and wires.pop(sid, None) and not wires:
+            del self._wires[room]
+
+    def broadcast(self, room: str, event: str, data: Any, key: str) -> None:
+        """Emit to everybody in `room` in this process; of a `key` a slow client hears the newest only."""
+        packet = Packet(MESSAGE, self.server.packet_class(EVENT, namespace="/", data=[event, data]).encode())
+        wires = self._wires.get(room, {})
+        offer_all(wires.values(), key, frame_of(packet.encode()))
+        if len(wires) < len(self.rooms.get("/", {}).get(room, ())):
+            for sid, engine_id in list(self.get_participants("/", room)):
+                if sid not in wires:
+                    self.server.eio.send_packet(engine_id, packet)
 
 
 def frame_of(message: str | bytes) -> bytes:
