@@ -38,7 +38,7 @@ chaos: $(VENV)/.installed-dev
 	@$(VENV_PYTHON) -m tests.chaos $(CHAOS)
 
 clean:
-	rm -rf $(VENV) node_modules instance .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) node_modules instance .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 $(VENV_PYTHON):
 	@python=$$(bin/find-python) && echo "Making $(VENV) with $$python" && "$$python" -m venv --clear $(VENV)

@@ -17,7 +17,7 @@ How to read the figures:
 - CPU is that of the server process, all of it, for each message delivered, at the highest of the fixed rates.
 - The top rate is the highest at which p99 stays below 100 ms *and* 99 % of the messages come one by one: here the shop
   runs with PUSH_INTERVAL_MS=1, so that its merging of changes is no advantage. It is found by bisection to within a
-  few per cent. "merged" is the highest rate tried at which p99 stays below 100 ms, messages merged or not.
+  few per cent. "merged" is the highest rate tried at which p99 stays below 100 ms though messages were merged.
 - Where others use the machine meanwhile, a try in which server or viewers stood in line for a core more than 10 % of
   the time is repeated, up to twice; a time that is not the server's all the same bears a `*`. CPU suffers least of
   that. `--ahead` (as root) lets the scheduler prefer what is measured, at the cost of everybody else.
@@ -28,7 +28,7 @@ How to read the figures:
 
 Viewers offer no compression, which all systems would have to refuse or pay for. Ratios count, both sides from one run.
 
-    python -m bench fanout                                                  all of it, about 8 minutes
+    python -m bench fanout                                                  all of it, about 7 minutes
     python -m bench fanout --quick --viewers 1000 --systems shop,node,floor    one figure of each, about 40 s
     python -m bench fanout --quick --systems '' --flash 1000                   the flash sale only
 """
@@ -37,6 +37,7 @@ import argparse
 import os
 import resource
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +54,7 @@ VIEWERS = (100, 500, 1000, 2000)
 FLASH_VIEWERS = (1000, 5000)
 WITH_EVERY_COUNT = ("shop", "node", "floor")  # the others are measured with 1,000 viewers, unless told otherwise
 USUAL_VIEWERS = 1000
+OTHER_FILES = 100
 AHEAD = -15  # as `nice` counts
 
 
@@ -102,8 +104,18 @@ def read(words: Sequence[str]) -> argparse.Namespace:
     options.viewers = VIEWERS if options.viewers is None else options.viewers
     options.systems = list(SYSTEMS) if options.systems is None else options.systems
     options.flash = options.flash if options.flash is not None else () if options.quick else FLASH_VIEWERS
+    options.viewers, options.flash = affordable(options.viewers), affordable(options.flash)
     options.plan = Plan.quick() if options.quick else Plan()
     return options
+
+
+def affordable(counts: Sequence[int]) -> list[int]:
+    """Those for which a process may open enough files; says which are left out."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for count in counts:
+        if count + OTHER_FILES > most:
+            print(f"\n{count:,} viewers were left out: a process may open {most:,} files here (`ulimit -Hn`).")
+    return [count for count in counts if count + OTHER_FILES <= most]
 
 
 def numbers(text: str) -> list[int]:
@@ -138,7 +150,10 @@ def ahead(wanted: bool) -> Iterator[None]:
     weight = Path("/proc/self/autogroup")
     if wanted and weight.exists():
         before = weight.read_text().rpartition(" ")[2]
-        weight.write_text(str(AHEAD))
+        try:
+            weight.write_text(str(AHEAD))
+        except PermissionError:
+            sys.exit("--ahead is for root only.")
         try:
             yield
         finally:

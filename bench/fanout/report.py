@@ -28,8 +28,8 @@ def table(viewers: int, cells: Sequence[Cell]) -> None:
     figures = [f"CPU µs at {rates[-1]}", "top rate/s", "merged", "KB each", "client"]
     title = f"Fan-out to {viewers:,} viewers of one SKU (top rate: p99 < {LIMIT_MS} ms)"
     print_table(title, ["p50 / p99 ms", *rates, *figures], [row_of(cell) for cell in cells])
-    if any(push.disturbed for cell in cells for push in cell.pushes.values()):
-        print("* Others used this machine meanwhile: the server is faster than that.", flush=True)
+    for note in notes_on(cells):
+        print(note, flush=True)
 
 
 def row_of(cell: Cell) -> list[str]:
@@ -44,9 +44,23 @@ def row_of(cell: Cell) -> list[str]:
     ]
 
 
+def notes_on(cells: Sequence[Cell]) -> Iterator[str]:
+    """What the times alone do not tell."""
+    for cell in cells:
+        for rate, push in cell.pushes.items():
+            said = [
+                "" if push.one_by_one else f"{push.messages / push.expected:.0%} of the messages, the others merged",
+                f"{push.refused} times told to ask again" if push.refused else "",
+                f"{cell.viewers - push.watching} viewers cut" if push.watching < cell.viewers else "",
+            ]
+            if any(said):
+                yield f"{SYSTEMS[cell.system].title} at {rate}/s: {', '.join(filter(None, said))}."
+    if any(push.disturbed for cell in cells for push in cell.pushes.values()):
+        yield "* Others used this machine meanwhile: the server is faster than that."
+
+
 def times(push: Push) -> str:
-    merged = "" if push.one_by_one else f" ({push.messages / push.expected:.0%} of the messages)"
-    return f"{in_ms(push.p50_ms)} / {in_ms(push.p99_ms)}{'*' if push.disturbed else ''}{merged}"
+    return f"{in_ms(push.p50_ms)} / {in_ms(push.p99_ms)}{'*' if push.disturbed else ''}"
 
 
 def in_ms(value: float | None) -> str:

@@ -20,6 +20,7 @@ class Push:
     expected: int  # messages, if none are merged
     messages: int
     waits: int  # (change, viewer) pairs of which the viewer came to show it or a newer one
+    refused: int  # times that a viewer was told to ask again later
     p50_ms: float | None
     p99_ms: float | None
     worst_ms: float | None

@@ -18,6 +18,7 @@
 #define UPGRADE "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" \
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
+long viewers_refused;
 static struct sockaddr_in server;
 static const char *sku;
 
@@ -161,7 +162,8 @@ static int poll_again(struct viewer *viewer) {
 static int take_answer(struct viewer *viewer, const char *in, int length) {
   int head = head_length(in, length), news = has_status(in, head, "200");
   if (!head) return 0;
-  if (!news && !has_status(in, head, "204")) return -1;
+  if (has_status(in, head, "503")) viewers_refused++;
+  else if (!news && !has_status(in, head, "204")) return -1;
   const char *size = memmem(in, head, "Content-Length: ", 16);
   int whole = head + (size ? atoi(size + 16) : 0);
   if (length < whole) return 0;

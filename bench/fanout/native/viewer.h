@@ -18,6 +18,8 @@ struct viewer {
   char *event; /* SSE: what has come of the next event */
 };
 
+extern long viewers_refused; /* answers "503, try again", which they do */
+
 /* Where they all go, and the SKU as it stands in JSON and in URLs (so it must be plain). */
 void viewers_watch(const char *host, int port, const char *sku);
 

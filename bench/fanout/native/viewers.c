@@ -145,7 +145,7 @@ static void begin(int64_t limit_us) {
   run.before = changes_newest();
   run.limit_us = limit_us ? limit_us : INT64_MAX;
   run.end_us = INT64_MAX;
-  run.messages = run.waits_over = 0;
+  run.messages = run.waits_over = viewers_refused = 0;
   run.last_heard_us = now_us();
   tally_clear(&waits);
   tally_clear(&ages);
@@ -190,7 +190,7 @@ static void report(uint64_t expected) {
     highest = watching++ && highest > shown ? highest : shown;
   }
   printf("{\"watching\": %d, \"changes\": %d, \"expected\": %lu, ", watching, changes_made(), expected);
-  printf("\"messages\": %lu, \"waits\": %lu, ", run.messages, waits.count);
+  printf("\"messages\": %lu, \"waits\": %lu, \"refused\": %ld, ", run.messages, waits.count, viewers_refused);
   print_ms("p50_ms", tally_percentile(&waits, expected, 50));
   print_ms("p99_ms", tally_percentile(&waits, expected, 99));
   print_ms("worst_ms", waits.count < expected ? -1 : waits.worst_us);
