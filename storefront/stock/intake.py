@@ -29,10 +29,10 @@ def take_in(room: Stockroom, session: Session, units: Mapping[str, int], set_sto
 
 def _adjust(session: Session, units: Mapping[str, int], now_ms: int) -> None:
     why = Reason("import with --set-stock", "catalog import", now_ms)
-    skus = sorted(units)  # in one order, as the orders lock them
+    skus = sorted(units)
     for start in range(0, len(skus), SLICE):
         some = StockLevel.sku.in_(skus[start : start + SLICE])
-        levels = select(StockLevel.sku, StockLevel.on_hand).where(some).order_by(StockLevel.sku)
-        for sku, on_hand in session.execute(levels).all():
+        levels = select(StockLevel.sku, StockLevel.on_hand).where(some)
+        for sku, on_hand in sorted(session.execute(levels).all()):  # in Python's order, as the orders lock them
             if on_hand != units[sku]:
                 record(session, sku, "adjusted", Change(on_hand=units[sku] - on_hand), why, force=True)

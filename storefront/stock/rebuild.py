@@ -122,7 +122,7 @@ def _levels(session: Session) -> Iterator[list[Row]]:
     One statement per slice: level and reservations then belong to the same snapshot, and an order
     or a release that commits meanwhile is seen wholly or not at all.
     """
-    skus = session.scalars(select(StockLevel.sku).order_by(StockLevel.sku)).all()
+    skus = sorted(session.scalars(select(StockLevel.sku)))  # in Python's order, see _lock_limited
     for start in range(0, len(skus), SLICE):
         some = skus[start : start + SLICE]
         _lock_limited(session, some)
@@ -149,10 +149,11 @@ def _levels(session: Session) -> Iterator[list[Row]]:
 def _lock_limited(session: Session, skus: Sequence[str]) -> None:
     """Hold up orders of SKUs with a limit, for what is held and what was bought are read one after the other.
 
-    In the order of SKUs, as the orders lock them.
+    In the order of SKUs, as the orders lock them: Python's, which is not that of the database's language.
     """
+    by_code = StockLevel.sku.collate("C" if session.get_bind().dialect.name == "postgresql" else "BINARY")
     limited = select(StockLevel.sku).where(StockLevel.sku.in_(skus), StockLevel.limit_per_shopper.is_not(None))
-    session.execute(limited.order_by(StockLevel.sku).with_for_update(read=True)).all()
+    session.execute(limited.order_by(by_code).with_for_update(read=True)).all()
 
 
 def _write_level(pipeline: Redis, session: Session, rows: list[Row], epoch: int, at_ms: int) -> None:
