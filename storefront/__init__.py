@@ -4,6 +4,7 @@ from pathlib import Path
 
 from flask import Flask, Response, send_from_directory
 from sqlalchemy.orm import Session
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from storefront import cart, catalog, erp, live, ops, orders
 from storefront.catalog.events import variants_imported
@@ -39,6 +40,9 @@ def create_app(settings: Settings | None = None, *, serving: bool = False) -> Fl
     app.add_url_rule("/static/vendor/<name>", "vendor", _vendor)
     if serving:
         _serve(app, settings)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     return app
 
 
@@ -95,7 +99,7 @@ def _serve(app: Flask, settings: Settings) -> None:
     log.start_logging()
     with app.app_context():
         url = take("redis_url")
-        bus = redis.connect(settings.stock_redis_url or url, max_connections=2, socket_timeout=5.0)
+        bus = redis.connect(settings.stock_redis_url or url, max_connections=2)
     app.extensions["socketio"] = live.serve(app, settings, bus)
     with app.app_context():
         room = take("stockroom")

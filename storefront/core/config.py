@@ -40,6 +40,9 @@ class Settings:
     hold_durability: str
     low_stock_threshold: int
     push_interval_ms: int
+    live_connections: int  # of one web process
+    live_connections_per_address: int
+    trusted_proxies: int  # how many stand before the shop and may name the visitor's address
     currency: str
     tax_percent: int  # contained in the prices
     shop_name: str
@@ -139,6 +142,9 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         hold_durability=read.choice("HOLD_DURABILITY", "journal", ("journal", "redis")),
         low_stock_threshold=read.number("LOW_STOCK_THRESHOLD", 5, 0, 1_000_000),
         push_interval_ms=read.number("PUSH_INTERVAL_MS", 40, 1, 10_000),
+        live_connections=read.number("LIVE_CONNECTIONS", 10_000, 1, 1_000_000),
+        live_connections_per_address=read.number("LIVE_CONNECTIONS_PER_ADDRESS", 1_000, 1, 1_000_000),
+        trusted_proxies=read.number("TRUSTED_PROXIES", int("DYNO" in environ), 0, 10),
         currency=read.take("CURRENCY", "EUR", "three capital letters (ISO 4217)", _currency),
         tax_percent=read.number("TAX_PERCENT", 0, 0, 50),
         shop_name=environ.get("SHOP_NAME", "").strip() or "Stockbeat",

@@ -7,6 +7,7 @@ from redis import Redis
 from storefront.core.config import Settings
 from storefront.core.tools import keep, take
 from storefront.live import events, poll, routes, stream
+from storefront.live.doors import Doors
 from storefront.live.relay import Relay
 from storefront.live.rooms import Rooms, message_queue
 from storefront.live.streams import Streams
@@ -31,6 +32,11 @@ def serve(app: Flask, settings: Settings, bus: Redis) -> SocketIO:
     relay = Relay(room, bus, settings.push_interval_ms, Rooms(socketio), streams)
     keep(app, "relay", lambda: relay)
     keep(app, "streams", lambda: streams)
+    doors = Doors(
+        settings.live_connections, settings.live_connections_per_address, lambda: len(socketio.server.eio.sockets)
+    )
+    keep(app, "doors", lambda: doors)
+    app.wsgi_app = doors.guard(app.wsgi_app)  # type: ignore[method-assign]
     app.extensions["say_goodbye"] = lambda: _say_goodbye(socketio, streams)
     events.register(socketio)
     socketio.start_background_task(relay.run)

@@ -14,9 +14,12 @@ from storefront.core.errors import CrossOrigin, InvalidInput, refusal_of
 from storefront.core.security import same_origin
 from storefront.core.shopper import shopper
 from storefront.core.tools import take
+from storefront.live.allowance import Allowance, TooManyEvents, TooManySkus
+from storefront.live.counts import counts
 from storefront.live.rooms import room_of
 from storefront.live.snapshot import check_skus
 
+ALLOWANCE = "stockbeat.allowance"  # in the environ of the handshake
 NAMELESS = "stockbeat.shopper"  # in the environ of a handshake without cookie, which lives as long as the socket
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ def register(socketio: SocketIO) -> None:
 def watch(message: dict[str, Any]) -> dict[str, Any]:
     """Join the rooms of {"skus": […]} and return the snapshot."""
     skus = check_skus(message.get("skus"))
+    _allowance().watch(skus)
     for sku in skus:  # first join, then read: nothing falls between
         join_room(room_of(sku))
     return take("relay").snapshot(skus)
@@ -38,7 +42,9 @@ def watch(message: dict[str, Any]) -> dict[str, Any]:
 
 def unwatch(message: dict[str, Any]) -> dict[str, Any]:
     """Leave the rooms of {"skus": […]}."""
-    for sku in check_skus(message.get("skus")):
+    skus = check_skus(message.get("skus"))
+    _allowance().unwatch(skus)
+    for sku in skus:
         leave_room(room_of(sku))
     return {}
 
@@ -52,6 +58,11 @@ def reserve(message: dict[str, Any]) -> dict[str, Any]:
         raise CrossOrigin("Changes are accepted from this shop's own pages only (a matching Origin header).")
     who = shopper() or request.environ.setdefault(NAMELESS, uuid4().hex)
     return basket.add(take("stockroom"), who, basket.check_wish(message)).as_json()
+
+
+def _allowance() -> Allowance:
+    """That of this socket: the environ of its handshake lives as long as it does."""
+    return request.environ.setdefault(ALLOWANCE, Allowance())
 
 
 def _checked(message: Any) -> dict[str, Any]:
@@ -69,10 +80,13 @@ def _told(answer: Any) -> Any:
 
     def handler(message: Any = None, *_more: Any) -> dict[str, Any]:
         try:
+            _allowance().spend()
             with deadline():
                 return answer(_checked(message))
         except Exception as error:  # without an answer the client would wait for ever
             refusal = refusal_of(error)
+            if isinstance(refusal, TooManyEvents | TooManySkus):
+                counts[refusal.code] += 1
             if refusal is not error:
                 log.exception("a socket's message could not be answered")
             return refusal.problem()

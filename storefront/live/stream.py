@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from socket import socket
+from typing import Any
 
 from flask import Blueprint, Response, request
 
 from storefront.core.deadline import deadline
 from storefront.core.hand_over import HAND_OVER
 from storefront.core.tools import take
+from storefront.live.doors import KEEP_OPEN
 from storefront.live.relay import Listener, Relay
 from storefront.live.snapshot import check_skus
 from storefront.live.streams import BEAT, HEARTBEAT_SECONDS, Streams, event_of
 
+SECOND_LOOK_SECONDS = 0.5  # the first may have taken what a request has; whatever is not known then follows
 MOST_DIGITS = 19
 OVERLAP_MS = 10_000  # events of different SKUs may come out of order by less than this
 
@@ -25,8 +27,7 @@ def stream() -> Response:
     relay: Relay = take("relay")
     since_ms = _since(request.headers.get("Last-Event-ID", ""))
     relay.snapshot(skus)  # an unknown SKU is refused before the stream begins
-    hand_over = request.environ.get(HAND_OVER)
-    go_on = partial(_go_on, take("streams"), hand_over) if hand_over else None
+    go_on = partial(_go_on, take("streams"), request.environ) if HAND_OVER in request.environ else None
     response = Response(_events(relay, skus, since_ms, go_on), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
@@ -41,7 +42,7 @@ def _since(last_event_id: str) -> int:
 def _events(relay: Relay, skus: list[str], since_ms: int, go_on: Callable[[Listener], None] | None) -> Iterator[str]:
     with relay.listen(skus) as listener:
         yield "retry: 1000\n\n"
-        with deadline():
+        with deadline(SECOND_LOOK_SECONDS):
             states = relay.snapshot(skus)["stock"]
         yield "".join(event_of(state) for state in states if state["at_ms"] >= since_ms or state["state"] == "checking")
         if go_on:
@@ -52,8 +53,8 @@ def _events(relay: Relay, skus: list[str], since_ms: int, go_on: Callable[[Liste
             yield "".join(map(event_of, states)) or BEAT
 
 
-def _go_on(streams: Streams, hand_over: Callable[[], socket], listener: Listener) -> None:
+def _go_on(streams: Streams, environ: dict[str, Any], listener: Listener) -> None:
     """Let the stream go on without this request, from where the listener is."""
-    stream = streams.add(hand_over(), listener.skus)
+    stream = streams.add(environ[HAND_OVER](), listener.skus, leave=environ[KEEP_OPEN]())
     for state in listener.wait(0):
         stream.tell(state)

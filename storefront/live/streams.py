@@ -39,7 +39,9 @@ class Stream(Line):
 
     __slots__ = ("_forget", "skus")
 
-    def __init__(self, connection: socket, skus: Iterable[str], start: Callable[..., Any], forget: Any):
+    def __init__(
+        self, connection: socket, skus: Iterable[str], start: Callable[..., Any], forget: Callable[["Stream"], None]
+    ):
         connection.settimeout(STUCK_SECONDS)
         super().__init__(connection, start, _UNLOCKED)
         self.skus = frozenset(skus)
@@ -61,16 +63,16 @@ class Streams:
         """start: begins a background task."""
         self._start = start
         self._by_sku: dict[str, set[Stream]] = {}
-        self._all: set[Stream] = set()
+        self._all: dict[Stream, Callable[[], None]] = {}
         start(self._beat)
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def add(self, connection: socket, skus: Iterable[str]) -> Stream:
-        """Go on with a stream for `skus` on `connection`, whose headers and snapshot are out."""
+    def add(self, connection: socket, skus: Iterable[str], leave: Callable[[], None] = lambda: None) -> Stream:
+        """Go on with a stream for `skus` on `connection`, whose headers and snapshot are out; `leave` when it ends."""
         stream = Stream(connection, skus, self._start, self._forget)
-        self._all.add(stream)
+        self._all[stream] = leave
         for sku in stream.skus:
             self._by_sku.setdefault(sku, set()).add(stream)
         return stream
@@ -92,7 +94,9 @@ class Streams:
         return list(self._by_sku)
 
     def _forget(self, stream: Stream) -> None:
-        self._all.discard(stream)
+        leave = self._all.pop(stream, None)
+        if leave:
+            leave()
         for sku in stream.skus:
             watching = self._by_sku.get(sku, set())
             watching.discard(stream)

@@ -26,9 +26,11 @@ from flask_socketio import SocketIO
 from socketio import RedisManager
 from socketio.packet import EVENT
 
+from storefront.live.counts import counts
 from storefront.live.line import Line, offer_all
 
 PROVEN = {"python-engineio": "4.15.", "python-socketio": "5.18.", "eventlet": "0.41."}
+MOST_PER_SECOND = 300  # messages of a client, refused ones too, before it is cut
 MOST_WAITING = 200  # frames that are not of a key (acknowledgements, pings) before a client that reads none is cut
 
 log = logging.getLogger(__name__)
@@ -129,7 +131,7 @@ class Wire(Line):
             self._waiting = []
         self._waiting.append(frame)
         if len(self._waiting) == MOST_WAITING:
-            log.warning("a client that reads nothing is cut")
+            counts["cut_reads_nothing"] += 1
             self.hang_up()
 
     def take(self) -> bytes:
@@ -172,6 +174,7 @@ class _StraightSocket(Socket):
     upgraded: bool
     last_ping: float | None
     queue: Any
+    heard: tuple[int, int] = 0, 0  # in which second, how many messages
 
     def schedule_ping(self) -> None:
         if self.last_ping:
@@ -200,7 +203,7 @@ class _StraightSocket(Socket):
         """Take in one message; whether there may be another."""
         try:
             data = websocket.wait()
-            if data is None or len(data) > self.server.max_http_buffer_size:
+            if data is None or len(data) > self.server.max_http_buffer_size or self._chatters():
                 return False
             self.receive(Packet(encoded_packet=data))
         except UnknownPacketError:
@@ -210,6 +213,16 @@ class _StraightSocket(Socket):
         except Exception:
             log.exception("a client's message could not be taken in")
             return False
+        return True
+
+    def _chatters(self) -> bool:
+        """Whether the client sends more than anybody needs; each message would cost a green thread."""
+        second, times = self.heard
+        now = int(time.monotonic())
+        self.heard = now, times + 1 if now == second else 1
+        if times < MOST_PER_SECOND:
+            return False
+        counts["cut_sends_too_much"] += 1
         return True
 
 

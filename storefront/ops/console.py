@@ -1,12 +1,13 @@
 """The console at /ops/: how the shop is, at a glance."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, current_app, render_template
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from storefront.core.tools import take
 from storefront.erp.models import BufferRow
+from storefront.live.counts import counts
 from storefront.ops.health import checks
 from storefront.orders.models import Order
 from storefront.stock.models import Reservation, StockFence, StockLevel
@@ -16,7 +17,15 @@ pages = Blueprint("ops", __name__, url_prefix="/ops")
 
 @pages.get("/")
 def show() -> str:
-    return render_template("ops/index.html", checks=checks(), figures=_figures())
+    return render_template("ops/index.html", checks=checks(), figures=_figures() | _lines())
+
+
+def _lines() -> dict[str, int]:
+    """The live lines of this very process."""
+    if "doors" not in current_app.extensions:
+        return {}
+    refused = {f"Refused or cut: {code.replace('_', ' ')}": times for code, times in sorted(counts.items())}
+    return {"Live connections of this process": take("doors").open, **refused}
 
 
 def _figures() -> dict[str, int]:

@@ -240,3 +240,26 @@ def test_the_stream_and_the_poll_of_every_process_hear_a_change(served: RunningS
         assert b'"available":50' in next(lines)
         assert b'"available":49' in next(lines)
         stream.close()
+
+
+def test_a_socket_that_asks_too_often_is_told_so_and_others_are_served(served: RunningShop, connect: Connect) -> None:
+    hasty, patient = connect(), connect()
+
+    answers = [hasty.client.call("watch", {"skus": ["S24"]}) for _ in range(200)]
+
+    refused = [answer for answer in answers if answer.get("code") == "too_many_events"]
+    assert 0 < len(refused) <= 200 - 60
+    assert refused[0]["status"] == 429
+    assert patient.client.call("watch", {"skus": ["S24"]})["stock"][0]["available"] == 50
+
+
+def test_a_socket_that_floods_is_cut(served: RunningShop, connect: Connect) -> None:
+    flood = connect()
+    gone = threading.Event()
+    flood.client.on("disconnect", lambda *_: gone.set())
+
+    for _ in range(2_000):
+        if not gone.is_set():
+            flood.client.emit("watch", {"skus": ["S24"]})
+
+    assert gone.wait(5)

@@ -13,6 +13,7 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from storefront.live import wire
+from storefront.live.counts import counts
 from storefront.live.wire import MOST_WAITING, Wire, frame_of
 
 SMALL_BYTES = 4096  # of the connection's buffer
@@ -111,14 +112,15 @@ def test_packets_of_the_library_all_come_in_their_order(line: Line) -> None:
     assert line.read(101)[1:] == [f"4{number}" for number in range(100)]
 
 
-def test_a_client_that_takes_no_packet_at_all_is_cut(line: Line, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_takes_no_packet_at_all_is_cut_and_counted(line: Line) -> None:
+    before = counts["cut_reads_nothing"]
     line.wire.offer("MUG", frame_of(LONG))
     for _ in range(MOST_WAITING):
         line.wire.put(Packet(PING))
 
     with eventlet.Timeout(5):
         assert line.near.wait() is None
-    assert "a client that reads nothing is cut" in caplog.text
+    assert counts["cut_reads_nothing"] == before + 1
 
 
 def test_a_client_that_takes_nothing_for_the_length_of_its_time_out_is_cut(line: Line) -> None:
