@@ -1,9 +1,12 @@
 """A line to one client: written to without waiting, as long as the connection takes what it is given."""
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from socket import SHUT_RDWR
 from typing import Any, Protocol
+
+BREATH = 500  # lines written to in a row: some 4 ms
 
 
 class Lock(Protocol):
@@ -117,17 +120,20 @@ class Line:
             self._socket.shutdown(SHUT_RDWR)
 
 
-def offer_all(lines: Iterable[Line], key: str, message: bytes) -> None:
+def offer_all(lines: Collection[Line], key: str, message: bytes) -> None:
     """As `offer` on each of `lines`, with the usual case written out: it is most of what a web process does."""
-    size = len(message)
-    for line in lines:
-        if line.busy or line.lock.counter <= 0:
-            line.offer(key, message)
-            continue
-        try:
-            sent = line.write(message)
-        except OSError:
-            line.send(message)
-        else:
-            if sent < size:
-                line.finish(message, sent)
+    size, every = len(message), list(lines)
+    for start in range(0, len(every), BREATH):
+        if start:
+            time.sleep(0)  # others want to run, too
+        for line in every[start : start + BREATH]:
+            if line.busy or line.lock.counter <= 0:
+                line.offer(key, message)
+                continue
+            try:
+                sent = line.write(message)
+            except OSError:
+                line.send(message)
+            else:
+                if sent < size:
+                    line.finish(message, sent)

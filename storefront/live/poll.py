@@ -20,7 +20,7 @@ def poll() -> Response | tuple[str, int]:
     skus = check_skus(list(known))
     relay: Relay = take("relay")
     with relay.listen(skus) as listener:
-        states = relay.snapshot(skus)["stock"]
+        states = relay.newest(skus) or relay.snapshot(skus)["stock"]
         news = [state for state in states if state["version"] > known[state["sku"]]]
         if not news and any(state["state"] == "checking" for state in states):
             raise StockChecking  # 20 s of silence would look like "nothing has changed"

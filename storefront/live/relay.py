@@ -2,8 +2,8 @@
 
 Of each SKU only the newest state counts. A quiet SKU's change goes out at once; further ones wait
 for the end of the interval, so that a client gets at most one message per SKU and interval, and
-always the last one. Telling takes half of the process's time at the most: with more to tell than
-fits in, the intervals get longer, and shoppers who click are still answered.
+always the last one. With more to tell than fits into an interval the intervals get longer; others in
+the process get their turn in between, so that shoppers who click are answered meanwhile.
 """
 
 import json
@@ -27,7 +27,8 @@ from storefront.stock.stockroom import Stockroom
 IDLE_SECONDS = 1.0
 DEAF_SECONDS = 3.0  # of silence, though we call ourselves every second
 LONGEST_PAUSE_SECONDS = 2.0
-BREATH_SECONDS = 0.005  # of telling, then others may run
+MOST_AT_ONCE = 1_000  # changes taken in before any is told
+BREATH_SECONDS = 0.004  # of telling in a row
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +75,9 @@ class Relay:
         self._outlets = outlets
         self._listeners: dict[str, set[Listener]] = {}
         self._sent_at: dict[str, float] = {}
-        self._rests_until = 0.0
         self._waiting: dict[str, dict[str, Any]] = {}
         self._version: dict[str, int] = {}
+        self._told: dict[str, dict[str, Any]] = {}
         self._in_doubt: set[str] = set()  # SKUs that somebody was told are being checked
         self._echo = f"live:echo:{uuid4().hex}"
         self._heard_at = self._called_at = 0.0
@@ -116,11 +117,13 @@ class Relay:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def _turn(self, pubsub: PubSub) -> None:
-        message = pubsub.get_message(timeout=self._until_due())
-        if message:
+        message, taken = pubsub.get_message(timeout=self._until_due()), 0
+        while message:  # all that has come, for what is told should be the newest
             self._heard_at = time.monotonic()
             if message["channel"] == keys.CHANNEL:
                 self._take(json.loads(message["data"]))
+            taken += 1
+            message = pubsub.get_message(timeout=0) if taken < MOST_AT_ONCE else None
         self._flush()
         if time.monotonic() - self._called_at >= IDLE_SECONDS:
             self._call()
@@ -139,7 +142,7 @@ class Relay:
         if not self._waiting:
             return IDLE_SECONDS
         due = min(self._sent_at.get(sku, 0.0) for sku in self._waiting) + self._interval
-        return max(0.001, max(due, self._rests_until) - time.monotonic())
+        return max(0.001, due - time.monotonic())
 
     def _take(self, change: dict[str, Any]) -> None:
         if "rebuilt" in change:
@@ -149,19 +152,16 @@ class Relay:
             self._waiting[change["sku"]] = change
 
     def _flush(self) -> None:
-        began = breath = time.monotonic()
-        if began < self._rests_until:
-            return
-        for sku in [sku for sku in self._waiting if began - self._sent_at.get(sku, 0.0) >= self._interval]:
-            self._sent_at[sku] = began
+        now = breath = time.monotonic()
+        for sku in [sku for sku in self._waiting if now - self._sent_at.get(sku, 0.0) >= self._interval]:
+            self._sent_at[sku] = now
             self._tell(self.room.level(**self._waiting.pop(sku)).as_json())
             if time.monotonic() - breath > BREATH_SECONDS:
                 time.sleep(0)
                 breath = time.monotonic()
-        now = time.monotonic()
-        self._rests_until = now + (now - began)
 
     def _tell(self, state: dict[str, Any]) -> None:
+        self._told[state["sku"]] = state
         for outlet in self._outlets:
             outlet.tell(state)
         for listener in list(self._listeners.get(state["sku"], ())):
@@ -177,6 +177,12 @@ class Relay:
         answer = snapshot(self.room, skus)
         self._in_doubt.update(state["sku"] for state in answer["stock"] if state["state"] == "checking")
         return answer
+
+    def newest(self, skus: Sequence[str]) -> list[dict[str, Any]] | None:
+        """The states of `skus` as they were told last, without asking anybody; None where that is not known for all."""
+        if not self.hearing or not self._told.keys() >= set(skus):
+            return None
+        return [self._told[sku] for sku in skus]
 
     def _read(self, skus: set[str]) -> Iterable[Level]:
         found = levels.read(self.room, skus).values()

@@ -81,7 +81,7 @@ class Streams:
         """Send a stock state to everybody who watches its SKU."""
         watching = self._by_sku.get(state["sku"])
         if watching:
-            offer_all(list(watching), state["sku"], chunk_of(event_of(state)))
+            offer_all(watching, state["sku"], chunk_of(event_of(state)))
 
     def dismiss(self) -> None:
         """End every stream; the clients come back, to whoever serves then, spread over a few seconds."""
@@ -108,4 +108,4 @@ class Streams:
         beat = chunk_of(BEAT)
         while True:
             time.sleep(HEARTBEAT_SECONDS)
-            offer_all(list(self._all), "", beat)
+            offer_all(self._all, "", beat)

@@ -196,6 +196,7 @@ class _StraightSocket(Socket):
             self.queue.put(queue.get())
         while self._read(websocket):
             pass
+        self.queue.hang_up()
         self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
         return []
 

@@ -9,7 +9,7 @@ from flask import Flask
 
 from storefront.live import poll
 from tests.cart.shelf import shelve, visitor
-from tests.live.conftest import RunningRelay
+from tests.live.conftest import RunningRelay, wait_until
 
 Start = Callable[..., RunningRelay]
 
@@ -42,6 +42,34 @@ def test_who_knows_all_waits_for_the_next_change(app: Flask, start_relay: Start)
     (state,) = answer.get_json()["stock"]
     assert (state["sku"], state["available"]) == ("MUG", 3)
     assert state["version"] > known
+
+
+def test_what_the_relay_has_told_is_known_without_asking_redis(
+    app: Flask, start_relay: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelve(MUG=5)
+    running = start_relay()
+    visitor(app).add("MUG", 2)
+    running.ear.wait_for(lambda heard: heard.told)
+    monkeypatch.setattr(running.relay, "snapshot", lambda skus: pytest.fail("Redis was asked"))
+
+    answer = visitor(app).get("/live/poll?sku=MUG:0")
+
+    assert [state["available"] for state in answer.get_json()["stock"]] == [3]
+
+
+def test_a_relay_that_hears_nothing_is_not_relied_upon(app: Flask, start_relay: Start) -> None:
+    shelve(MUG=5)
+    running = start_relay()
+    visitor(app).add("MUG", 2)
+    running.ear.wait_for(lambda heard: heard.told)
+    running.stop()
+    wait_until(lambda: not running.relay.hearing)
+    visitor(app).add("MUG", 1)
+
+    answer = visitor(app).get("/live/poll?sku=MUG:0")
+
+    assert [state["available"] for state in answer.get_json()["stock"]] == [2]
 
 
 def test_when_nothing_comes_it_is_204(app: Flask, start_relay: Start, monkeypatch: pytest.MonkeyPatch) -> None:

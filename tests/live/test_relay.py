@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from storefront.stock import keys, reservations
 from storefront.stock.rebuild import rebuild
 from storefront.stock.stockroom import Stockroom
@@ -41,7 +43,9 @@ def test_a_quiet_skus_change_goes_out_at_once(stocked: Stock, start_relay: Start
 def test_a_burst_is_told_as_its_first_and_its_last(room: Stockroom, start_relay: Start) -> None:
     ear = start_relay(interval_ms=400).ear
 
-    for version in range(1, 101):
+    publish(room, "MUG", 1)
+    ear.wait_for(lambda heard: heard.told)
+    for version in range(2, 101):
         publish(room, "MUG", version)
 
     ear.wait_for(lambda heard: 100 in heard.versions("MUG"))
@@ -167,3 +171,16 @@ def test_a_listener_that_left_is_forgotten(stocked: Stock, start_relay: Start) -
     running.ear.wait_for(lambda heard: version in heard.versions("MUG"))
 
     assert listener.wait(0) == []
+
+
+def test_a_flood_is_taken_in_whole_and_told_by_its_last_value(
+    monkeypatch: pytest.MonkeyPatch, room: Stockroom, start_relay: Start
+) -> None:
+    monkeypatch.setattr("storefront.live.relay.MOST_AT_ONCE", 7)
+    ear = start_relay(interval_ms=100).ear
+
+    for version in range(1, 1001):
+        publish(room, "MUG", version)
+
+    ear.wait_for(lambda heard: 1000 in heard.versions("MUG"))
+    assert len(ear.told) < 50
