@@ -70,6 +70,9 @@ class Gate:
                 yield from answer
             finally:
                 getattr(answer, "close", lambda: None)()
+        except Exception:  # eventlet answers 500 and tells nobody
+            app.logger.exception("%s %s was not answered to the end", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            raise
         finally:
             self.in_flight -= 1
 

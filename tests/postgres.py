@@ -54,13 +54,20 @@ class PostgresServer:
 
     def __enter__(self) -> Self:
         self._make()
-        command = ("-D", self._data, "-w", "-t", str(START_SECONDS), "-l", self._log, "-o", self._options)
-        self._run("pg_ctl", *command, "start")
+        self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "stop")
+        self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        command = ("-D", self._data, "-w", "-t", str(START_SECONDS), "-l", self._log, "-o", self._options)
+        self._run("pg_ctl", *command, "start")
+
+    def stop(self) -> None:
+        """At once, as a crash does."""
+        self._run("pg_ctl", "-D", self._data, "-m", "immediate", "stop")
 
     def _make(self) -> None:
         plain = ("-D", self._data, "-U", "shop", "-A", "trust", "--no-sync", "--encoding=UTF8", "--locale=C")

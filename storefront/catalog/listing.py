@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
-from storefront.catalog.models import Product
+from storefront.catalog.models import Product, Variant
 from storefront.catalog.wording import LONGEST_SEARCH, fold
 from storefront.core.errors import InvalidInput, Refusal
 
@@ -58,8 +58,8 @@ def find_product(session: Session, slug: str) -> Product:
 
 
 def _published() -> Select[Product]:
-    together = (selectinload(Product.variants), selectinload(Product.images))
-    return select(Product).where(Product.published).options(*together)
+    variants = selectinload(Product.variants).immediateload(Variant.product)  # which is at hand: no further query
+    return select(Product).where(Product.published).options(variants, selectinload(Product.images))
 
 
 def _search(query: Select[Product], q: str) -> Select[Product]:

@@ -4,8 +4,9 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 
-from storefront.catalog.listing import MOST_PER_PAGE, find_product, list_products
+from storefront.catalog.listing import MOST_PER_PAGE, Page, find_product, list_products
 from storefront.catalog.models import Product, Variant
 from storefront.core.db import db
 from storefront.core.errors import InvalidInput
@@ -23,7 +24,7 @@ api = Blueprint("catalog_api", __name__, url_prefix="/api/v1/products")
 @pages.get("/")
 def index() -> str:
     q = request.args.get("q", "").strip()
-    page = list_products(db.session(), q=q, cursor=request.args.get("cursor", ""), limit=PER_PAGE)
+    page = _list(q, PER_PAGE)
     return render_template(
         "catalog/index.html", products=page.products, q=q, next_cursor=page.next_cursor, page_skus=page.skus
     )
@@ -31,7 +32,7 @@ def index() -> str:
 
 @pages.get("/products/<slug>")
 def product(slug: str) -> str:
-    found = find_product(db.session(), slug)
+    found = _find(slug)
     return render_template(
         "catalog/product.html",
         product=found,
@@ -50,14 +51,23 @@ def _selected(product: Product, sku: str) -> Variant:
 
 @api.get("")
 def list_as_json() -> Response:
-    args = request.args
-    page = list_products(db.session(), q=args.get("q", ""), cursor=args.get("cursor", ""), limit=_limit())
+    page = _list(request.args.get("q", ""), _limit())
     return jsonify(products=[_as_json(found) for found in page.products], next_cursor=page.next_cursor)
 
 
 @api.get("/<slug>")
 def product_as_json(slug: str) -> Response:
-    return jsonify(_as_json(find_product(db.session(), slug)))
+    return jsonify(_as_json(_find(slug)))
+
+
+def _list(q: str, limit: int) -> Page:
+    with Session(db.engine) as session:  # closed before the page is made: nobody waits for Redis with a connection
+        return list_products(session, q=q, cursor=request.args.get("cursor", ""), limit=limit)
+
+
+def _find(slug: str) -> Product:
+    with Session(db.engine) as session:
+        return find_product(session, slug)
 
 
 def _limit() -> int:

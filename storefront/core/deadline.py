@@ -1,7 +1,9 @@
 """How long a request may wait, in all, for what stands behind the shop: Redis and the database.
 
 Each single wait has a limit of its own, but a request makes several, one after the other. So it
-carries a deadline with it, and whoever waits on its behalf asks here for how long.
+carries a deadline with it, and whoever waits on its behalf asks here for how long. Once it has
+passed, what is well still has a moment to answer: where Redis was slow, the database can still
+roll back, and where the database was slow, Redis can still be told how it ended.
 """
 
 import time
@@ -13,6 +15,7 @@ from typing import Any
 from flask import Flask
 
 REQUEST_SECONDS = 2.0  # the answer is due within 3 s, and has to be made yet
+MOMENT_SECONDS = 0.2
 
 _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)  # None: nobody waits for an answer
 
@@ -20,7 +23,8 @@ _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)  # None
 @contextmanager
 def deadline(seconds: float = REQUEST_SECONDS) -> Iterator[None]:
     """Let everything the block waits for take at most `seconds` in all; threads that it starts are free of it."""
-    token = _ends_at.set(time.monotonic() + seconds_left(seconds))
+    before, ends_at = _ends_at.get(), time.monotonic() + seconds
+    token = _ends_at.set(ends_at if before is None else min(before, ends_at))
     try:
         yield
     finally:
@@ -28,9 +32,9 @@ def deadline(seconds: float = REQUEST_SECONDS) -> Iterator[None]:
 
 
 def seconds_left(most: float) -> float:
-    """How long to wait for one thing: `most` seconds, or what the deadline leaves; 0 once it has passed."""
+    """How long to wait for one thing: `most` seconds, or what the deadline leaves, a moment at the least."""
     ends_at = _ends_at.get()
-    return most if ends_at is None else max(0.0, min(most, ends_at - time.monotonic()))
+    return most if ends_at is None else min(most, max(MOMENT_SECONDS, ends_at - time.monotonic()))
 
 
 def init_app(app: Flask) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from redis import BlockingConnectionPool, Connection, Redis, SSLConnection, UnixDomainSocketConnection
 from redis.backoff import NoBackoff
 from redis.connection import AbstractConnection
-from redis.exceptions import TimeoutError
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -21,7 +20,6 @@ from storefront.core.embedded_redis import EmbeddedRedis
 
 POOL_WAIT_SECONDS = 1.0
 CONNECT_SECONDS = 1.0
-SHORTEST_WAIT_SECONDS = 0.001  # 0 would mean "do not wait" to a socket, and is told differently
 
 
 class _Bounded(AbstractConnection):
@@ -29,20 +27,15 @@ class _Bounded(AbstractConnection):
 
     @property
     def socket_connect_timeout(self) -> float:
-        return max(SHORTEST_WAIT_SECONDS, seconds_left(CONNECT_SECONDS))
+        return seconds_left(CONNECT_SECONDS)
 
     @socket_connect_timeout.setter
     def socket_connect_timeout(self, seconds: float | None) -> None:
         pass
 
-    def send_packed_command(self, *arguments: Any, **options: Any) -> None:
-        if not seconds_left(CONNECT_SECONDS):
-            raise TimeoutError("there is no time left to ask")  # and so it is not done without anybody hearing of it
-        super().send_packed_command(*arguments, **options)
-
     def read_response(self, *arguments: Any, **options: Any) -> Any:
         if self.socket_timeout is not None:
-            options.setdefault("timeout", max(SHORTEST_WAIT_SECONDS, seconds_left(self.socket_timeout)))
+            options.setdefault("timeout", seconds_left(self.socket_timeout))
         return super().read_response(*arguments, **options)
 
 

@@ -22,14 +22,18 @@ def alive() -> Response:
 
 
 @pages.get("/ready")
-def ready() -> tuple[Response, int]:
+def ready() -> Response:
     """200 when database, Redis, the gate and the relay are all well, else 503 that names what is not.
 
     `warnings` name settings of Redis that are dangerous and yet no reason to stop.
     """
     answers = checks()
     good = all(answer == "ok" for answer in answers.values())
-    return jsonify(status="ok" if good else "not ready", checks=answers, warnings=_warnings()), 200 if good else 503
+    response = jsonify(status="ok" if good else "not ready", checks=answers, warnings=_warnings())
+    if not good:
+        response.status_code = 503
+        response.headers["Retry-After"] = "1"
+    return response
 
 
 def checks() -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""A program between the shop and its Redis that can delay, cut connections, and swallow replies.
+"""A program between the shop and its Redis that can delay, cut and refuse connections, and swallow replies.
 
 `python -m tests.chaos.proxy PORT SOCKET` listens on 127.0.0.1 and passes everything on to the Unix
-socket; each line on stdin sets a fault: {"delay_ms": N}, {"cut": true}, {"swallow": N, "hang_ms": N}.
+socket; each line on stdin sets a fault: {"delay_ms": N}, {"cut": true}, {"refuse": true or false},
+{"swallow": N, "hang_ms": N}.
 """
 
 import asyncio
@@ -22,12 +23,15 @@ class Faults:
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def set(self, change: dict[str, Any]) -> None:
-        if change.get("cut"):
-            for writer in self.writers:
-                writer.transport.abort()
-            return
         for name, value in change.items():
-            setattr(self, name, value)
+            if name in ("cut", "refuse"):
+                self.cut()
+            else:
+                setattr(self, name, value)
+
+    def cut(self) -> None:
+        for writer in self.writers:
+            writer.transport.abort()
 
 
 async def serve(port: int, upstream: str) -> None:
@@ -39,12 +43,18 @@ async def serve(port: int, upstream: str) -> None:
             await _Link(faults, reader, writer).run(upstream)
         writer.transport.abort()
 
-    server = await asyncio.start_server(on_client, "127.0.0.1", port, backlog=512)
+    async def listen() -> asyncio.Server:
+        return await asyncio.start_server(on_client, "127.0.0.1", port, backlog=512)
+
+    server = await listen()
     print("ready", flush=True)
-    async with server:
-        async for change in _lines():
-            faults.set(json.loads(change))
-            print("ok", flush=True)
+    async for line in _lines():
+        change = json.loads(line)
+        if "refuse" in change:
+            server.close()
+            server = server if change["refuse"] else await listen()
+        faults.set(change)
+        print("ok", flush=True)
 
 
 async def _lines() -> Any:

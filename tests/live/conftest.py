@@ -63,7 +63,7 @@ class RunningRelay:
 
     def __init__(self, room: Stockroom, url: str, interval_ms: int):
         self.ear = Ear()
-        self.bus = Bus(connect(url, socket_timeout=5.0))
+        self.bus = Bus(connect(url))
         self.relay = Relay(room, self.bus, interval_ms, self.ear)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -89,11 +89,14 @@ def wait_until(fact: Callable[[], object], seconds: float = 5.0) -> None:
 
 @pytest.fixture
 def start_relay(app: Flask, room: Stockroom) -> Iterator[Callable[..., RunningRelay]]:
-    """Start a relay over the test's Redis; `start_relay(interval_ms=300)`. The app's live routes use it."""
+    """Start a relay over the test's Redis; `start_relay(interval_ms=300)`. The app's live routes use it.
+
+    url: another way to that Redis, for the relay to listen over.
+    """
     started: list[RunningRelay] = []
 
-    def start(interval_ms: int = 20) -> RunningRelay:
-        relay = RunningRelay(room, app.extensions["settings"].redis_url, interval_ms)
+    def start(interval_ms: int = 20, url: str | None = None) -> RunningRelay:
+        relay = RunningRelay(room, url or app.extensions["settings"].redis_url, interval_ms)
         keep(app, "relay", lambda: relay.relay)
         started.append(relay)
         return relay

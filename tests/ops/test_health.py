@@ -79,6 +79,23 @@ def test_without_redis_it_is_alive_and_not_ready_and_says_what_is_wrong(
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.parametrize("name, value, words", [
+    ("maxmemory", 1, "maxmemory"), ("min-replicas-to-write", 1, "replicas"),
+])  # fmt: skip
+def test_a_redis_that_takes_no_changes_is_not_ready_and_says_why(
+    app: Flask, room: Stockroom, name: str, value: int, words: str
+) -> None:
+    room.unfenced.config_set(name, value)
+    try:
+        answer = visitor(app).get("/healthz/ready")
+    finally:
+        room.unfenced.config_set(name, 0)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert words in answer.get_json()["checks"]["stock"]
+    assert visitor(app).get("/healthz/ready").status_code == 200
+
+
 def test_without_a_database_it_says_so(app: Flask, settings_of: Callable[..., Settings], tmp_path: Path) -> None:
     empty = create_app(settings_of(DATABASE_URL=f"sqlite:///{tmp_path / 'missing' / 'shop.db'}"))
 
