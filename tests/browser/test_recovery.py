@@ -52,7 +52,7 @@ def test_a_page_finds_back_after_a_restart_of_all_web_processes(
     mended.flask("stock", "adjust", item.sku, "-2", "--reason", "broken")
     mended.start()
 
-    expect(badge(page)).to_contain_text("Only 3 left!", timeout=20_000)
+    expect(badge(page)).to_contain_text("Only 3 left!", timeout=5_000)
     mended.add(mended.shopper(), item.sku)
     expect(badge(page)).to_contain_text("Only 2 left!")
     assert versions_of(page) == sorted(versions_of(page))

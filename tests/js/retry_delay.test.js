@@ -10,6 +10,11 @@ test('a wait is never shorter than 200 ms nor longer than 30 s', () => {
   }
 });
 
+test('while it may be a restart nobody waits for more than 4 s', () => {
+  assert.equal(Math.max(...Array.from({ length: 15 }, (_, attempt) => retryDelay(attempt, 1))), 4_000);
+  assert.equal(retryDelay(15, 1), 30_000);
+});
+
 test('the range doubles with each attempt', () => {
   assert.deepEqual([0, 1, 2].map((attempt) => retryDelay(attempt, 1)), [1_000, 2_000, 4_000]);
 });

@@ -3,7 +3,9 @@ import { retryDelay } from './retry_delay.js';
 import { slices } from './slices.js';
 
 const SOCKET_IO = '/static/vendor/socket.io.esm.min.js';
+const CONNECT_MS = 2_000; // a WebSocket that is not open by then is swallowed by something on the way
 const ANSWER_MS = 5_000; // a rung that is not up by then is given up
+const HIDDEN_MS = 10_000; // a tab that was hidden for so long needs no news until it is shown again
 const POLL_MS = 30_000; // the server answers a poll within 20 s
 const POLL_GAP_MS = 150; // no hot loop, whatever the server answers
 const STEADY_MS = 5_000; // a line that held this long starts its retries from the shortest wait again
@@ -36,7 +38,7 @@ function openSocket(line) {
   });
   const connect = ({ io }) => {
     if (closed) return;
-    socket = io({ transports: ['websocket'], reconnection: false, forceNew: true, timeout: ANSWER_MS });
+    socket = io({ transports: ['websocket'], reconnection: false, forceNew: true, timeout: CONNECT_MS });
     socket.on('connect', () => slices(line.skus()).forEach(ask));
     socket.on('stock', (level) => line.take({ stock: [level] }));
     socket.on('connect_error', line.down);
@@ -252,10 +254,13 @@ export function liveFeed(root) {
     };
   };
 
-  // Browsers allow only six HTTP/1.1 connections per shop over all tabs: a hidden tab must not keep one of them.
+  // A hidden tab hears nothing and catches up when it is shown. At once where it keeps one of the six HTTP/1.1
+  // connections that browsers allow to a shop over all tabs.
+  let hiding;
   document.addEventListener('visibilitychange', () => {
-    if (!document.hidden) return line.name === 'offline' && line.open();
-    if (line.name === 'sse' || line.name === 'poll') line.close();
+    clearTimeout(hiding);
+    if (document.hidden) hiding = setTimeout(line.close, line.name === 'websocket' ? HIDDEN_MS : 0);
+    else if (line.name === 'offline') line.open();
   });
   addEventListener('online', line.fromTop);
 
