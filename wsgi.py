@@ -155,11 +155,26 @@ def drain(app: Flask, gate: Gate, server: Any, listener: Any) -> None:
     time.sleep(LAST_WORDS_SECONDS)
 
 
-def serve_otherwise(app: Flask, port: int) -> None:
-    """Serve under gevent or threads; SIGTERM ends it as Ctrl-C does."""
+def serve_threads(app: Flask, port: int, share_port: bool) -> None:
+    """Serve with a thread for each connection until SIGTERM or SIGINT; who is connected then is let go of."""
+    from werkzeug.serving import make_server
+
+    listener = socket.create_server(("0.0.0.0", port), backlog=BACKLOG, reuse_port=share_port)
+    server = make_server("0.0.0.0", port, app, threaded=True, fd=listener.fileno())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app.extensions["socketio"].run(app, host="0.0.0.0", port=port, allow_unsafe_werkzeug=True)
+        server.serve_forever(POLL_SECONDS)
+    except KeyboardInterrupt:
+        listener.close()
+        app.extensions["say_goodbye"]()
+        time.sleep(LAST_WORDS_SECONDS)
+
+
+def serve_gevent(app: Flask, port: int) -> None:
+    """Serve under gevent; SIGTERM ends it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app.extensions["socketio"].run(app, host="0.0.0.0", port=port)
     except KeyboardInterrupt:
         pass
 
@@ -167,10 +182,13 @@ def serve_otherwise(app: Flask, port: int) -> None:
 def main() -> None:
     settings = app.extensions["settings"]
     try:
+        shared = settings.web_processes > 1
         if ASYNC_MODE == "eventlet":
-            serve_eventlet(app, settings.port, share_port=settings.web_processes > 1)
+            serve_eventlet(app, settings.port, share_port=shared)
+        elif ASYNC_MODE == "threading":
+            serve_threads(app, settings.port, share_port=shared)
         else:
-            serve_otherwise(app, settings.port)
+            serve_gevent(app, settings.port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -1,5 +1,6 @@
 """Socket.IO against two real web processes."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -253,6 +254,7 @@ def test_a_socket_that_asks_too_often_is_told_so_and_others_are_served(served: R
     assert patient.client.call("watch", {"skus": ["S24"]})["stock"][0]["available"] == 50
 
 
+@pytest.mark.skipif(os.environ.get("ASYNC_MODE", "eventlet") != "eventlet", reason="counted on straight wires only")
 def test_a_socket_that_floods_is_cut(served: RunningShop, connect: Connect) -> None:
     flood = connect()
     gone = threading.Event()
