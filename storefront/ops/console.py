@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from storefront.core.tools import take
 from storefront.erp.models import BufferRow
 from storefront.live.counts import counts
-from storefront.ops.health import checks
+from storefront.ops.health import checks, warnings
 from storefront.orders.models import Order
 from storefront.stock.models import Reservation, StockFence, StockLevel
 
@@ -17,7 +17,7 @@ pages = Blueprint("ops", __name__, url_prefix="/ops")
 
 @pages.get("/")
 def show() -> str:
-    return render_template("ops/index.html", checks=checks(), figures=_figures() | _lines())
+    return render_template("ops/index.html", checks=checks(), warnings=warnings(), figures=_figures() | _lines())
 
 
 def _lines() -> dict[str, int]:

@@ -7,6 +7,7 @@ old numbers can journal a reservation; the scripts are loaded last, so that nobo
 import json
 import logging
 import threading
+import time
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
@@ -26,6 +27,7 @@ from storefront.stock.models import Reservation, StockFence, StockLevel, StockMo
 from storefront.stock.stockroom import GateClosed, Stockroom, run_id_of
 
 SLICE = 200
+PAUSE_SECONDS = 1.0  # after a rebuild that failed
 
 log = logging.getLogger(__name__)
 
@@ -230,5 +232,6 @@ class BackgroundRebuild:
                 log.warning("the gate was closed: stock rebuilt from SQL, epoch %d", epoch)
         except Exception:
             log.exception("the stock could not be rebuilt; the next request tries again")
+            time.sleep(PAUSE_SECONDS)  # while Redis takes no changes, each request would find the gate closed
         finally:
             self._busy.release()

@@ -1,13 +1,17 @@
 """What the shop says about the settings of the Redis it is given."""
 
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+from storefront import create_app, ops
+from storefront.core.config import Settings
 from storefront.core.embedded_redis import EmbeddedRedis
 from storefront.ops.redis_settings import complaints
+from tests.cart.shelf import visitor
 
 
 @pytest.fixture
@@ -37,3 +41,20 @@ def test_memory_that_is_nearly_full_is_named(redis: Redis) -> None:
     redis.config_set("maxmemory", redis.info("memory")["used_memory"])
 
     assert [line for line in complaints(redis) if "maxmemory" in line]
+
+
+@pytest.mark.only_on("sqlite")
+def test_the_log_at_the_start_and_the_operators_pages_complain(
+    redis: Redis, tmp_path: Path, settings_of: Callable[..., Settings], caplog: pytest.LogCaptureFixture
+) -> None:
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    url = EmbeddedRedis(tmp_path / "redis").url
+    shop = create_app(settings_of(REDIS_URL=url, OPS_PASSWORD="secret"))
+
+    ops.serve(shop, url, redis)
+    operator = visitor(shop)
+    operator.environ_base["HTTP_AUTHORIZATION"] = "Basic " + b64encode(b"ops:secret").decode()
+
+    assert "allkeys-lru" in caplog.text
+    assert "allkeys-lru" in operator.get("/ops/").text
+    assert "allkeys-lru" in operator.get("/healthz/ready").text

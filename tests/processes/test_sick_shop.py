@@ -55,6 +55,12 @@ def disk_fails(ward: Ward) -> None:
     wait_until(lambda: ward.redis.info("persistence")["rdb_last_bgsave_status"] == "err")
 
 
+def fills_up(ward: Ward) -> None:
+    """And stays full until the worker has run against it."""
+    ward.redis.config_set("maxmemory", 1)
+    wait_until(lambda: "Redis does not let us work" in (ward.shop.folder / "worker.1.log").read_text())
+
+
 def setting(name: str, ill: int, well: int) -> Illness:
     """A setting that makes Redis refuse all changes."""
     return Illness(lambda w: w.redis.config_set(name, ill), lambda w: w.redis.config_set(name, well), refuses=True)
@@ -69,7 +75,7 @@ def goes_on(ward: Ward) -> None:
 
 
 REDIS = {
-    "full": setting("maxmemory", 1, 0),
+    "full": Illness(fills_up, lambda w: w.redis.config_set("maxmemory", 0), refuses=True),
     "without its replicas": setting("min-replicas-to-write", 1, 0),
     "a replica": Illness(lambda w: w.redis.replicaof("127.0.0.1", 1), lambda w: w.redis.replicaof("NO", "ONE"), True),
     "without its disk": Illness(disk_fails, lambda w: w.redis.config_set("save", ""), True),

@@ -174,6 +174,25 @@ def test_a_background_rebuild_heals_a_closed_gate(stocked: Stocked) -> None:
     assert available(room) == 5
 
 
+def test_a_redis_that_takes_no_changes_is_not_rebuilt_without_end(
+    stocked: Stocked, caplog: pytest.LogCaptureFixture
+) -> None:
+    room = stocked(MUG=5)
+    healing = rebuild.BackgroundRebuild()
+    room.on_closed = healing.start
+    room.unfenced.flushall()
+
+    room.unfenced.config_set("min-replicas-to-write", 1)
+    try:
+        shown = {available(room) for _ in range(50)}
+    finally:
+        room.unfenced.config_set("min-replicas-to-write", 0)
+    healing._busy.acquire(timeout=5)
+
+    assert shown == {None}
+    assert caplog.text.count("could not be rebuilt") == 1
+
+
 def test_while_a_process_heals_the_gate_it_refuses_at_once_and_asks_nobody(stocked: Stocked) -> None:
     room = stocked(MUG=5)
     room.is_healing = lambda: True
