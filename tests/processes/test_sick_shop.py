@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Self
 
@@ -43,8 +44,16 @@ class Patient(PostgresServer):
         self._locking.cursor().execute("LOCK TABLE reservations, stock_levels, orders IN ACCESS EXCLUSIVE MODE")
 
     def unlock(self) -> None:
+        """But not before whom the web process gave up is gone from the server too: they would fill it up in the end."""
         if self._locking:
+            wait_until(lambda: self._in_line() <= 1)  # the worker may wait
             self._locking.close()
+
+    def _in_line(self) -> int:
+        """How many wait for a lock."""
+        with closing(psycopg2.connect(self.shop_url)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            return cursor.fetchone()[0]
 
 
 def disk_fails(ward: Ward) -> None:
