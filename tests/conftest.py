@@ -9,6 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy.engine import make_url
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from storefront import create_app
 from storefront.core.config import Settings, load_settings
@@ -21,6 +23,7 @@ from storefront.stock.stockroom import Stockroom
 from tests.postgres import PostgresMissing, PostgresServer, find_programs
 
 ORIGIN = {"Origin": "http://localhost"}  # a browser sends it by itself; Flask's test client does not
+WHOLE_SHOPS = {"browser", "live", "processes"}
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +47,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if only_on:
         kinds = [kind for kind in kinds if kind in only_on.args]
     metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
+
+
+class OneWholeShopAtATime(LoadScopeScheduling):
+    """Side by side: the tests of a folder that starts whole shops stay with one worker, all others go one by one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.split("/")[1]
+        return folder if folder in WHOLE_SHOPS else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWholeShopAtATime:
+    return OneWholeShopAtATime(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
