@@ -63,11 +63,15 @@ class RunningShop:
     def start(self) -> Self:
         """Start every process that does not run, and wait until the shop is ready."""
         self.flask("stock", "rebuild", "--if-closed")
+        self.spawn()
+        self.wait_ready()
+        return self
+
+    def spawn(self) -> None:
+        """Start every process that does not run."""
         for name in [*(f"web.{number}" for number in range(1, self.web + 1)), "worker.1", "clock.1"]:
             if name not in self.processes or self.processes[name].poll() is not None:
                 self._spawn(name)
-        self.wait_ready()
-        return self
 
     def _spawn(self, name: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:

@@ -51,10 +51,10 @@ class Worker(SimpleWorker):
             super().handle_exception(job, *exc_info)
 
 
-def work() -> bool:
-    """Work until asked to stop, or until RQ gives up; return whether it was asked to."""
+def hire() -> Worker:
+    """A worker of the shop's queue. Raises redis' errors."""
     redis, queue = open_queue(take("redis_url"))
-    worker = Worker(
+    return Worker(
         [queue],
         connection=redis,
         serializer=JSONSerializer,
@@ -62,11 +62,17 @@ def work() -> bool:
         maintenance_interval=MAINTENANCE_SECONDS,
         log_job_description=False,
     )
+
+
+def work() -> bool:
+    """Work until asked to stop, or until RQ gives up; return whether it was asked to."""
+    worker = None
     try:
+        worker = hire()
         worker.work(logging_level="WARNING")
     except RedisError as error:
         log.warning("Redis does not let us work, trying again: %s", in_a_line(error))
-    return worker.asked_to_stop
+    return worker is not None and worker.asked_to_stop
 
 
 def main() -> None:

@@ -148,6 +148,26 @@ def test_with_a_sick_database_every_answer_comes_in_time_and_afterwards_all_goes
     assert in_vain >= {question for question in told if question.startswith(("take", "give", "extend"))}
 
 
+def test_a_shop_that_starts_before_its_redis_and_database_waits_for_them(ward: Ward, patient: Patient | None) -> None:
+    ward.shop.stop()
+    ward.line.set(refuse=True)
+    if patient:
+        patient.stop()
+    said, job = ward.log_sizes(), ward.last_job()
+
+    ward.shop.spawn()
+    started = ward.running()
+    wait_until(lambda: all(size > said[name] for name, size in ward.log_sizes().items()), seconds=20)
+    ward.line.set(refuse=False)
+    if patient:
+        patient.start()
+
+    wait_until(lambda: ward.ready().status == 200)
+    wait_until(lambda: ward.last_job() > job)
+    assert ward.running() == started
+    assert not ward.logs_with_tracebacks(), ward.shop.logs()
+
+
 def test_after_all_that_stock_is_true(ward: Ward) -> None:
     verified = ward.shop.flask("stock", "verify", check=False)
 

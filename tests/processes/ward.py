@@ -37,6 +37,10 @@ class Ward:
         """The process ids of all parts of the shop that run."""
         return {name: process.pid for name, process in self.shop.processes.items() if process.poll() is None}
 
+    def log_sizes(self) -> dict[str, int]:
+        """How much each part has written into its log."""
+        return {path.name: path.stat().st_size for path in self.shop.folder.glob("*.log")}
+
     def logs_with_tracebacks(self) -> list[str]:
         return [path.name for path in self.shop.folder.glob("*.log") if "Traceback" in path.read_text()]
 
