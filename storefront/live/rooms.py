@@ -4,6 +4,7 @@ from typing import Any
 
 from flask_socketio import SocketIO
 
+from storefront.core.redis import plain_url, tls_options
 from storefront.live import wire
 
 _PREFIX = "sku:"
@@ -16,8 +17,8 @@ def room_of(sku: str) -> str:
 
 def message_queue(url: str) -> wire.Manager:
     """The queue over which all processes' emits reach all clients; given as an object, so that unix:// works too."""
-    options = {"socket_connect_timeout": 1, "socket_timeout": 5}
-    return wire.Manager(url, channel="flask-socketio", redis_options=options)
+    options = {"socket_connect_timeout": 1, "socket_timeout": 5, **tls_options(url)}
+    return wire.Manager(plain_url(url), channel="flask-socketio", redis_options=options)
 
 
 class Rooms:

@@ -9,26 +9,36 @@ its content security policy therefore runs the script that its own template wrot
 import base64
 import hashlib
 import re
+from typing import Any
+from urllib.parse import urlencode
 
 import rq_dashboard
 from flask import Flask, Response, request
 from werkzeug.exceptions import MethodNotAllowed
 
-from storefront.core.redis import plain_url
+from storefront.core.redis import plain_url, tls_options
 from storefront.ops.login import PREFIX
 
-WAIT = "socket_timeout=1&socket_connect_timeout=1"  # a dashboard of a Redis that is silent is no use, but an answer is
+WAIT_SECONDS = 1  # a dashboard of a Redis that is silent is no use, but an answer is
 
 _OWN_SCRIPT = re.compile(r'<script type="text/javascript">(.*?)</script>', re.DOTALL)
 
 
 def mount(app: Flask, redis_url: str) -> None:
     """Mount the dashboard of the queues in `redis_url`."""
-    app.config["RQ_DASHBOARD_REDIS_URL"] = f"{plain_url(redis_url)}{'&' if '?' in redis_url else '?'}{WAIT}"
+    app.config["RQ_DASHBOARD_REDIS_URL"] = _with_options(redis_url)
     rq_dashboard.web.setup_rq_connection(app)
     app.before_request(_change_by_post_only)
     app.after_request(_allow_own_script)
     app.register_blueprint(rq_dashboard.blueprint, url_prefix=PREFIX + "/rq")
+
+
+def _with_options(redis_url: str) -> str:
+    """`redis_url` with all that a connection needs to know, as the dashboard takes nothing else."""
+    options: dict[str, Any] = {"socket_timeout": WAIT_SECONDS, "socket_connect_timeout": WAIT_SECONDS}
+    if tls_options(redis_url):
+        options |= {"ssl_cert_reqs": "none", "ssl_check_hostname": "False"}
+    return f"{plain_url(redis_url)}{'&' if '?' in redis_url else '?'}{urlencode(options)}"
 
 
 def _change_by_post_only() -> None:
