@@ -10,7 +10,7 @@ import requests
 
 from tests.running import RunningShop
 
-PRODUCTS_BY_UNITS = {1: 8, 2: 6, 3: 30, 9: 6}  # on hand -> how many products
+PRODUCTS_BY_UNITS = {1: 8, 2: 6, 3: 40, 9: 6}  # on hand -> how many products
 SIZES = ("Small", "Large")
 BROKEN_IMAGE = "https://pictures.invalid/broken.jpg"
 
