@@ -49,7 +49,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
 
 
-class OneWholeShopAtATime(LoadScopeScheduling):
+class FoldersOfShops(LoadScopeScheduling):
     """Side by side: the tests of a folder that starts whole shops stay with one worker, all others go one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -57,8 +57,8 @@ class OneWholeShopAtATime(LoadScopeScheduling):
         return folder if folder in WHOLE_SHOPS else nodeid
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneWholeShopAtATime:
-    return OneWholeShopAtATime(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FoldersOfShops:
+    return FoldersOfShops(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

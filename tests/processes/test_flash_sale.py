@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -33,9 +34,10 @@ def wait_until(fact: Callable[[], bool], until: float) -> None:
 
 
 def test_a_flash_sale_sells_every_unit_once_and_gets_every_hold_back_in_time(
-    open_shop: Callable[..., RunningShop],
+    open_shop: Callable[..., RunningShop], tmp_path: Path, new_database: Callable[[Path], str]
 ) -> None:
-    shop = open_shop({"HOT": 50, "COLD": 5}, HOLD_SECONDS=str(HOLD_SECONDS))
+    environ = {"DATABASE_URL": new_database(tmp_path), "APP_ENV": "development", "HOLD_SECONDS": str(HOLD_SECONDS)}
+    shop = open_shop({"HOT": 50, "COLD": 5}, **environ)
     page: Any = socketio.Client(reconnection=False)
     heard: list[dict[str, Any]] = []
     page.on("stock", heard.append)
