@@ -5,9 +5,9 @@
 
 import sys
 
-from bench import fanout, push, reserve
+from bench import fanout, push, reserve, soak
 
-PARTS = {"push": push.main, "reserve": reserve.main, "fanout": fanout.main}
+PARTS = {"push": push.main, "reserve": reserve.main, "fanout": fanout.main, "soak": soak.main}
 
 
 def main() -> None:

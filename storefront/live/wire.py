@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
+from weakref import ref
 
 from engineio import Server
 from engineio.exceptions import SocketIsClosedError, UnknownPacketError
@@ -147,15 +148,15 @@ class Wire(Line):
 class _StraightServer(Server):
     """An Engine.IO server whose WebSockets have a wire, and whose pings share a thread."""
 
-    pings: deque[tuple[float, Socket]]
+    pings: deque[tuple[float, "ref[_StraightSocket]"]]
 
     def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
         if event == "connect":
             self.sockets[args[0]].__class__ = _StraightSocket
         return super()._trigger_event(event, *args, **kwargs)
 
-    def ping_later(self, socket: Socket) -> None:
-        self.pings.append((time.monotonic() + self.ping_interval, socket))
+    def ping_later(self, socket: "_StraightSocket") -> None:
+        self.pings.append((time.monotonic() + self.ping_interval, ref(socket)))  # who has left is not kept for a ping
         if len(self.pings) == 1:
             self.start_background_task(self._ping_all)
 
@@ -164,7 +165,9 @@ class _StraightServer(Server):
             due, socket = self.pings[0]
             self.sleep(max(0.0, due - time.monotonic()))
             self.pings.popleft()
-            socket.ping()
+            client = socket()
+            if client:
+                client.ping()
 
 
 class _StraightSocket(Socket):
