@@ -36,10 +36,6 @@ class Accidents(Stage):
                 assert outcome_of(partial(hold, room, sku, shopper="eve", id="never")) == "stock_checking"
             self.heal(process, sku)
 
-    @rule(process=PROCESS)
-    def just_rebuild(self, process: int) -> None:
-        self.rebuild(process)
-
     @when_open
     @rule(process=PROCESS)
     def repair(self, process: int) -> None:

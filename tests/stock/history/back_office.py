@@ -54,6 +54,7 @@ class BackOffice(Stage):
 
     @rule(process=PROCESS, sku=SKUS, limit=st.sampled_from([None, 2, 3, 5]))
     def set_limit(self, process: int, sku: str, limit: int | None) -> None:
+        """Perhaps to what it was; the numbers are rebuilt in any case."""
         adjustments.set_limit(self.rooms[process], sku, limit)
         self.model.shelves[sku].limit = limit
         self.model.rebuild()

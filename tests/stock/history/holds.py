@@ -59,12 +59,14 @@ class Holds(Stage):
             return
         raise AssertionError("a hold has come to life again")
 
-    @rule(minutes=st.integers(1, 3))
-    def time_goes_by(self, minutes: int) -> None:
+    @rule(minutes=st.integers(1, 3), swept=st.booleans(), teller=TELLER)
+    def time_goes_by(self, minutes: int, swept: bool, teller: int) -> None:
         self.let_pass(minutes * 60)
         overdue = {self.model.overdue(claim) for claim in self.model.claims.values() if claim.state == "active"}
         if overdue == {True, False}:
             self.note("some holds have run out, others have not")
+        if swept:
+            self.sweep(teller)
 
     @rule(teller=TELLER)
     def sweep(self, teller: int) -> None:
