@@ -46,12 +46,15 @@ class Told:
     def status(self) -> int | None:
         return self.answer.status if self.answer else None
 
-    def faults(self) -> list[str]:
-        """What is wrong with it: it came late, does not say when to come back, or tells a wrong number."""
+    def faults(self, busy_seconds: float = 0.0) -> list[str]:
+        """What is wrong with it: it came late, does not say when to come back, or tells a wrong number.
+
+        busy_seconds: what the machine took for an answer that needs nothing.
+        """
         if self.answer is None:
             return [f"{self.question}: no answer"]
         found = []
-        if self.seconds > ANSWER_SECONDS:
+        if self.seconds > ANSWER_SECONDS + busy_seconds:
             found.append(f"late: {self.seconds:.1f} s")
         if self.answer.status >= 500 and (self.answer.status != 503 or self.answer.retry_after is None):
             found.append(f"{self.answer.status}, Retry-After {self.answer.retry_after}")

@@ -14,7 +14,7 @@ import pytest
 from tests.postgres import PostgresMissing, PostgresServer
 from tests.processes.ward import Illness, Ward, live_through, open_ward, wait_until
 
-NEEDS_NO_SQL = {"stock as JSON", "want what is gone", "stream", "poll", "watch", "alive"}
+NEEDS_NO_SQL = {"stock as JSON", "want what is gone", "stream", "poll", "watch"}
 
 
 class Patient(PostgresServer):

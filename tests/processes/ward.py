@@ -87,7 +87,8 @@ def live_through(ward: Ward, illness: Illness) -> dict[str, Told]:
     finally:
         illness.end(ward)
 
-    faults = [fault for one in told.values() for fault in one.faults()]
+    alive = told.pop("alive")
+    faults = [*alive.faults(), *(fault for one in told.values() for fault in one.faults(alive.seconds))]
     assert not faults, "\n".join(faults)
     assert ward.running() == before, ward.shop.logs()
     _all_goes_on(ward)
