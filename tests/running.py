@@ -64,7 +64,11 @@ class RunningShop:
         """Start every process that does not run, and wait until the shop is ready."""
         self.flask("stock", "rebuild", "--if-closed")
         self.spawn()
-        self.wait_ready()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop(number=signal.SIGKILL)  # nobody will who never got this shop
+            raise
         return self
 
     def spawn(self) -> None:
