@@ -38,6 +38,7 @@ def test_no_page_is_wider_than_a_phone(shop: StockedShop, visitor: Callable[...,
     expect(page.get_by_role("alert")).to_be_visible()
     look(page, "checkout with errors")
     fill_in_address(page)
+    page.get_by_label("Name", exact=True).fill("Ada Wolfeschlegelsteinhausenbergerdorff")
     page.get_by_role("button", name="Place order").click()
     expect(page.locator("[data-order-number]")).to_be_visible()
     look(page, "order")
