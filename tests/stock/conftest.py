@@ -14,6 +14,8 @@ from storefront.core.tools import take
 from storefront.stock.rebuild import rebuild
 from storefront.stock.stockroom import Stockroom
 
+pytest.register_assert_rewrite("tests.stock.history")
+
 
 @pytest.fixture
 def room(app: Flask) -> Stockroom:

@@ -1,12 +1,12 @@
 """Steps of the protocol one at a time, so that a test can put them in any order, or leave one out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from typing import Any
 
 from redis.exceptions import ConnectionError
-from sqlalchemy import Connection, event, select, update
+from sqlalchemy import Connection, event, select, text, update
 
 from storefront.core.db import transaction
 from storefront.stock import keys, levels, reservations, scripts
@@ -103,14 +103,19 @@ def let_run_out(room: Stockroom, *ids: str, by_ms: int = 10_000) -> None:
         room.unfenced.zadd(keys.due(row.sku), {row.id: deadline}, xx=True)
 
 
-def let_time_pass(room: Stockroom, skus: Iterable[str], ms: int) -> None:
+def let_time_pass(room: Stockroom, skus: Sequence[str], ms: int) -> None:
     """Move every deadline and the last repair, as if `ms` had gone by (Redis' own clock cannot be set)."""
     with transaction(room.engine) as session:
-        session.execute(update(Reservation).values(expires_at_ms=Reservation.expires_at_ms - ms))
+        session.execute(text("UPDATE reservations SET expires_at_ms = expires_at_ms - :ms"), {"ms": ms})
+    pipeline = room.unfenced.pipeline()
     for sku in skus:
-        for id in room.unfenced.zrange(keys.due(sku), 0, -1):
-            room.unfenced.zincrby(keys.due(sku), -ms, str(id))
-    room.unfenced.decrby(keys.REPAIRED_AT, ms)
+        pipeline.zrange(keys.due(sku), 0, -1)
+    holds = pipeline.execute()
+    for sku, ids in zip(skus, holds, strict=True):
+        for id in ids:
+            pipeline.zincrby(keys.due(sku), -ms, id)
+    pipeline.decrby(keys.REPAIRED_AT, ms)
+    pipeline.execute()
 
 
 def tell_movement(room: Stockroom, sku: str, number: int) -> str:

@@ -10,7 +10,7 @@ from tests.chaos import bugs
 from tests.stock.history.machine import play
 from tests.stock.history.planted import SLIPS, Slip, planted, slipped
 
-DICE = range(3000, 3010)  # others find them as well; with these it takes a quarter of a minute
+DICE = range(1000, 1010)  # others find them as well; with these it takes about a quarter of a minute
 
 pytestmark = pytest.mark.only_on("sqlite")  # scripts and histories are the same on both
 

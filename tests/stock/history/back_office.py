@@ -1,7 +1,7 @@
 """What an operator does, and how Redis hears of his movements."""
 
 from hypothesis import strategies as st
-from hypothesis.stateful import rule
+from hypothesis.stateful import precondition, rule
 
 from storefront.stock import adjustments
 from tests.stock.history.draws import DAWDLER, PROCESS, SKUS, TELLER, UNITS
@@ -52,6 +52,7 @@ class BackOffice(Stage):
         if heard == "stock_checking":
             self.heal(process, sku)
 
+    @precondition(lambda self: self.model.rebuilds < 3)  # each tidies up, and little goes wrong in a tidy stock
     @rule(process=PROCESS, sku=SKUS, limit=st.sampled_from([None, 2, 3, 5]))
     def set_limit(self, process: int, sku: str, limit: int | None) -> None:
         """Perhaps to what it was; the numbers are rebuilt in any case."""

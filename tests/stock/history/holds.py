@@ -7,7 +7,7 @@ from storefront.stock import reservations
 from storefront.stock.outcomes import ExtensionLimit, HoldExpired
 from storefront.stock.settlement import move_deadline
 from tests.stock.history.draws import DAWDLER, ENDED, HOLD_SECONDS, PICK, PROCESS, TELLER
-from tests.stock.history.model import MOST_EXTENSIONS
+from tests.stock.history.model import MOST_EXTENSIONS, Claim
 from tests.stock.history.stage import Stage, among
 
 
@@ -22,9 +22,12 @@ class Holds(Stage):
 
     @among("active", least=2)
     @rule(teller=TELLER, number=PICK, less=st.integers(1, 2))
-    def lower(self, teller: int, number: int, less: int = 1) -> None:
+    def lower(self, teller: int, number: int, less: int) -> None:
         id, claim = self.pick(number, "active", least=2)
-        claim.units = units = max(1, claim.units - less)
+        self.lower_to(max(1, claim.units - less), teller, id, claim)
+
+    def lower_to(self, units: int, teller: int, id: str, claim: Claim) -> None:
+        claim.units = units
         assert reservations.shrink(self.tellers[teller], id, claim.sku, units)
         self.tell(teller, lambda: self.model.settle(claim, staying=units))
         self.note("lowered")

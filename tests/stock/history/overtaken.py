@@ -9,8 +9,6 @@ from tests.stock.history.holds import Holds
 from tests.stock.history.orders import Orders
 from tests.stock.history.stage import among
 
-CHANGE = st.sampled_from(["extend", "lower"])
-
 
 class Overtaken(Clicks, Holds, Orders):
     @rule(process=PROCESS, shopper=SHOPPERS, sku=SKUS, units=UNITS, by=st.sampled_from(["a rebuild", "a release"]))
@@ -38,19 +36,22 @@ class Overtaken(Clicks, Holds, Orders):
     def _place_of(self, id: str) -> int:
         return self.model.ids().index(id)
 
+    @among("active", least=3)
+    @rule(process=PROCESS, number=PICK)
+    def a_lowering_is_overtaken(self, process: int, number: int) -> None:
+        """Redis hears first that little stays, then that more does."""
+        id, claim = self.pick(number, "active", least=3)
+        self.lower_to(claim.units - 1, DAWDLER, id, claim)
+        self.lower_to(claim.units - 1, process, id, claim)
+        self.deliver(self.letters[-1])
+
     @among("active")
-    @rule(process=PROCESS, number=PICK, first=CHANGE, minutes=st.integers(1, 2), then=CHANGE)
-    def a_change_is_overtaken(self, process: int, number: int, first: str, minutes: int, then: str) -> None:
-        """Redis hears of the second change of a hold before it hears of the first."""
+    @rule(process=PROCESS, number=PICK, minutes=st.integers(1, 2))
+    def an_extension_is_overtaken(self, process: int, number: int, minutes: int) -> None:
+        """Redis hears of the later deadline first."""
         before = len(self.letters)
-        self._change(first, DAWDLER, number)
+        self.extend(DAWDLER, number)
         self.let_pass(minutes * 60)
-        self._change(then, process, number)
+        self.extend(process, number)
         for letter in self.letters[before:]:
             self.deliver(letter)
-
-    def _change(self, what: str, teller: int, number: int) -> None:
-        if what == "extend":
-            self.extend(teller, number)
-        elif self.model.ids("active", least=2):
-            self.lower(teller, number)
