@@ -84,7 +84,7 @@ class Clicks(Stage):
         if sku in self.model.closed:
             return
         id, claim, room = self._new_id(), Claim(shopper, sku, units), self.rooms[process]
-        room.fence.refresh(room.engine)
+        room.fence.refresh(room.engine)  # the answer to one that is behind would be that nothing was taken
 
         with reply_lost(room), suppress(RedisError):
             reservations.reserve(room, shopper=shopper, sku=sku, units=units, reservation_id=id)

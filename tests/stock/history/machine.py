@@ -50,7 +50,7 @@ def play(
             max_examples=histories,
             stateful_step_count=STEPS,
             phases=phases,
-            database=None,
+            database=settings().database if dice is None else None,
             deadline=None,
             report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
