@@ -58,14 +58,16 @@ def test_a_burst_is_told_as_its_first_and_its_last(room: Stockroom, start_relay:
 def test_a_storm_is_told_once_per_interval_and_its_last_value_always(room: Stockroom, start_relay: Start) -> None:
     ear = start_relay(interval_ms=100).ear
 
+    began = time.monotonic()
     for version in range(1, 101):
         publish(room, "MUG", version)
         time.sleep(0.005)
+    intervals = (time.monotonic() - began) / 0.1
 
     ear.wait_for(lambda heard: 100 in heard.versions("MUG"))
     gaps = [later - earlier for earlier, later in zip(ear.at, ear.at[1:], strict=False)]
     assert min(gaps) >= 0.09
-    assert 4 <= len(ear.told) <= 12
+    assert 4 <= len(ear.told) <= intervals + 3
     assert ear.versions("MUG") == sorted(ear.versions("MUG"))
 
 
