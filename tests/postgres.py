@@ -17,6 +17,8 @@ OWNER = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as 
 # It sorts "a" before "B", as the databases of production do; Python and SQLite don't.
 LIKE_PRODUCTION = ("--locale-provider=icu", "--icu-locale=en-US")
 
+HEIR = 'cat; "$0" -D "$1" -m immediate stop; rm -rf "$2"'
+
 # TRUNCATE and CREATE DATABASE … TEMPLATE make new files, which takes 10 and 50 times as long.
 EMPTY = """
 DO $$
@@ -45,21 +47,32 @@ class PostgresServer:
 
     def __init__(self, *, durable: bool = False) -> None:
         self._programs = find_programs()
-        self._folder = Path(tempfile.mkdtemp(prefix="stockbeat-pg-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="stockbeat-pg-"))
         if OWNER:
-            shutil.chown(self._folder, OWNER)
-        self._options = f"-c listen_addresses= -k {self._folder} -c max_connections=300"
+            shutil.chown(self.folder, OWNER)
+        self._options = f"-c listen_addresses= -k {self.folder} -c max_connections=300"
         if not durable:
             self._options += " -c fsync=off"
 
     def __enter__(self) -> Self:
+        self._heir = self._appoint_heir()
         self._make()
         self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self._heir.kill()  # not told by its input: a process forked meanwhile may hold that open
+        self._heir.communicate()
+
+    def _appoint_heir(self) -> "subprocess.Popen[bytes]":
+        """Start a process that clears up when this one has ended, however it ended: then its input is at an end."""
+        return subprocess.Popen(
+            ["sh", "-c", HEIR, str(self._programs / "pg_ctl"), self._data, str(self.folder)],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            cwd="/", start_new_session=True, **_as_owner(),
+        )  # fmt: skip
 
     def start(self) -> None:
         command = ("-D", self._data, "-w", "-t", str(START_SECONDS), "-l", self._log, "-o", self._options)
@@ -78,15 +91,15 @@ class PostgresServer:
 
     @property
     def _data(self) -> str:
-        return str(self._folder / "data")
+        return str(self.folder / "data")
 
     @property
     def _log(self) -> str:
-        return str(self._folder / "server.log")
+        return str(self.folder / "server.log")
 
     def url(self, database: str) -> str:
         """The URL of a database of this server."""
-        return f"postgresql://shop@/{database}?host={self._folder}"
+        return f"postgresql://shop@/{database}?host={self.folder}"
 
     def create(self) -> str:
         """Make a database without tables; return its name."""

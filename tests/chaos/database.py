@@ -31,7 +31,7 @@ class _Restartable(PostgresServer):
         return int((Path(self._data) / "postmaster.pid").read_text().split()[0])
 
     def restart(self, mode: str) -> None:
-        options = f"-c listen_addresses= -k {self._folder} -c max_connections=300"
+        options = f"-c listen_addresses= -k {self.folder} -c max_connections=300"
         arguments = ("-D", self._data, "-w", "-t", "60", "-l", self._log, "-o", options, "-m", mode)
         self._run("pg_ctl", *arguments, "restart")
 

@@ -1,5 +1,7 @@
 """The database's driver among green threads, in a web process as wsgi.py patches it."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,10 +9,17 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.core.processes_seen import end, free_port, make_stub_shop, start, wait_until
+from tests.core.processes_seen import PROJECT_ROOT, end, free_port, make_stub_shop, processes_with, start, wait_until
 from tests.postgres import PostgresServer
 
 WAITING = 5
+USE = """
+import time
+from tests.postgres import PostgresServer
+with PostgresServer() as server:
+    print(server.folder, flush=True)
+    time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -38,3 +47,14 @@ def test_requests_that_wait_for_postgresql_do_so_together_and_hold_up_nobody(url
 
     assert max(began for began, _ in waited) < min(ended for _, ended in waited)
     assert all(ended - began > 10 for began, ended in waited), waited
+
+
+def test_no_server_of_the_tests_stays_behind_when_they_are_killed(postgres: PostgresServer) -> None:
+    tests = subprocess.Popen([sys.executable, "-c", USE], cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True)
+    assert tests.stdout
+    folder = tests.stdout.readline().strip()
+    assert processes_with(folder)
+
+    end(tests)
+
+    wait_until(lambda: not processes_with(folder) and not Path(folder).exists())
