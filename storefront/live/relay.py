@@ -79,6 +79,7 @@ class Relay:
         self._version: dict[str, int] = {}
         self._told: dict[str, dict[str, Any]] = {}
         self._in_doubt: set[str] = set()  # SKUs that somebody was told are being checked
+        self._epoch: str | None = None  # of the numbers that were read last
         self._echo = f"live:echo:{uuid4().hex}"
         self._heard_at = self._called_at = 0.0
 
@@ -137,6 +138,13 @@ class Relay:
             raise TimeoutError(f"not a word for {silence:.0f} s")
         with suppress(RedisError):
             self.room.unfenced.publish(self._echo, "")
+            self._notice(self.room.unfenced.get(keys.EPOCH))
+
+    def _notice(self, epoch: Any) -> None:
+        """Read anew after a rebuild whose process died before it could tell of it."""
+        if epoch and epoch != self._epoch:
+            self._epoch = epoch
+            self.resync()
 
     def _until_due(self) -> float:
         if not self._waiting:
@@ -146,6 +154,7 @@ class Relay:
 
     def _take(self, change: dict[str, Any]) -> None:
         if "rebuilt" in change:
+            self._epoch = str(change["rebuilt"])
             self.resync()
         elif change["version"] > self._version.get(change["sku"], 0):
             self._version[change["sku"]] = change["version"]

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ import pytest
 import requests
 
 from tests.cart.shelf import product_file
-from tests.live.test_official_client import VIEWERS, viewers
+from tests.live.test_official_client import VIEWERS, take_ten, viewers
 from tests.running import ROOT, RunningShop, free_port
 
 pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="there is no haproxy on this machine")
@@ -63,14 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedShop]:
     ("sku", "transports"), [("MUG", "websocket"), ("CAP", "polling"), ("HAT", "polling,websocket")]
 )
 def test_every_transport_of_the_official_client_works(shop: ProxiedShop, sku: str, transports: str) -> None:
-    ann = shop.shopper()
-
-    def change() -> None:
-        for _ in range(10):
-            shop.add(ann, sku)
-        time.sleep(0.5)
-
-    heard = viewers(shop, sku, transports, change)
+    heard = viewers(shop, sku, transports, partial(take_ten, shop, sku))
 
     assert [one["heard"][-1][1] for one in heard] == [40] * VIEWERS
 

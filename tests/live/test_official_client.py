@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ def viewers(
         return json.loads(client.stdout.readline())
 
 
+def take_ten(shop: RunningShop, sku: str) -> None:
+    """Put ten units into a cart, one after the other, and leave time for the news."""
+    ann = shop.shopper()
+    for _ in range(10):
+        shop.add(ann, sku)
+    time.sleep(0.5)
+
+
 @pytest.mark.parametrize(
     ("sku", "transports", "used"),
     [("MUG", "websocket", "websocket"), ("CAP", "polling,websocket", "websocket"), ("HAT", "polling", "polling")],
@@ -55,14 +64,7 @@ def viewers(
 def test_every_viewer_hears_the_changes_in_their_order_and_the_last_one(
     shop: RunningShop, sku: str, transports: str, used: str
 ) -> None:
-    ann = shop.shopper()
-
-    def change() -> None:
-        for _ in range(10):
-            shop.add(ann, sku)
-        time.sleep(0.5)
-
-    heard = viewers(shop, sku, transports, change)
+    heard = viewers(shop, sku, transports, partial(take_ten, shop, sku))
 
     assert {one["transport"] for one in heard} == {used}
     for one in heard:

@@ -186,3 +186,16 @@ def test_a_flood_is_taken_in_whole_and_told_by_its_last_value(
 
     ear.wait_for(lambda heard: 1000 in heard.versions("MUG"))
     assert len(ear.told) < 50
+
+
+def test_a_rebuild_that_died_before_it_told_of_itself_is_noticed_within_seconds(
+    monkeypatch: pytest.MonkeyPatch, stocked: Stock, start_relay: Start
+) -> None:
+    room = stocked(MUG=5)
+    ear = start_relay().ear
+    ear.skus = {"MUG"}
+    monkeypatch.setattr("storefront.stock.rebuild._open", lambda room, epoch: epoch)
+
+    epoch = rebuild(room)
+
+    ear.wait_for(lambda heard: heard.told and heard.told[-1]["epoch"] == epoch, seconds=5)
