@@ -2,7 +2,7 @@
 # make test   everything that is checked before a change goes in
 # make lint   style and types only
 # make bench  the measurements
-# make chaos  the shop under faults: processes killed, Redis wiped, connections cut (about 11 minutes; prints its seed)
+# make chaos  the shop under faults: processes killed, Redis wiped, connections cut (about 15 minutes; prints its seed)
 # make clean  removes what was installed and made here, the shop's data too
 
 VENV := .venv
