@@ -79,7 +79,7 @@ class Relay:
         self._version: dict[str, int] = {}
         self._told: dict[str, dict[str, Any]] = {}
         self._in_doubt: set[str] = set()  # SKUs that somebody was told are being checked
-        self._epoch: str | None = None  # of the numbers that were read last
+        self._epoch: Any = None  # of the numbers that were read last
         self._echo = f"live:echo:{uuid4().hex}"
         self._heard_at = self._called_at = 0.0
 
@@ -105,6 +105,7 @@ class Relay:
                 with self._bus.pubsub(ignore_subscribe_messages=True) as pubsub:
                     pubsub.subscribe(keys.CHANNEL, self._echo)
                     self._heard_at = time.monotonic()
+                    self._epoch = self.room.unfenced.get(keys.EPOCH)
                     self.resync()
                     self.hearing, pause = True, 0.1
                     while True:

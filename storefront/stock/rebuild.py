@@ -216,9 +216,11 @@ class BackgroundRebuild:
 
     def __init__(self) -> None:
         self._busy = threading.Lock()
+        self._found_closed = False
 
     def is_running(self) -> bool:
-        return self._busy.locked()
+        """Whether the gate was found closed and is not open yet; while that is only being looked at, nobody knows."""
+        return self._found_closed
 
     def start(self, room: Stockroom, sku: str) -> None:
         """Rebuild in a thread where the gate is closed; return at once."""
@@ -227,11 +229,13 @@ class BackgroundRebuild:
 
     def _run(self, room: Stockroom, sku: str) -> None:
         try:
-            epoch = rebuild_if_closed(room, sku)
+            self._found_closed = not is_open(room, sku)
+            epoch = rebuild_if_closed(room, sku) if self._found_closed else None
             if epoch:
                 log.warning("the gate was closed: stock rebuilt from SQL, epoch %d", epoch)
         except Exception:
             log.exception("the stock could not be rebuilt; the next request tries again")
             time.sleep(PAUSE_SECONDS)  # while Redis takes no changes, each request would find the gate closed
         finally:
+            self._found_closed = False
             self._busy.release()

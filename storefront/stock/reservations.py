@@ -56,10 +56,13 @@ def reserve(
     HoldWithdrawn (before it was promised), StockChecking, JournalSlow.
     """
     room.require_sku(sku)
-    for _ in range(2):  # the second time under a new epoch, where a rebuild came between
+    for _ in range(2):  # the second time where a rebuild came between, or the hold that was found is overdue
         grant = _take(room, shopper, sku, units, reservation_id, seen)
         if isinstance(grant, AlreadyHeld):
             return grant
+        if not grant.fresh and grant.held.expires_at_ms <= room.now_ms():
+            _end_overdue(room, grant.entry)
+            continue
         if room.durability == "redis" and grant.fresh:
             room.journal.write_later(grant.entry)
             return grant.held
@@ -128,6 +131,12 @@ def _withdraw(room: Stockroom, entry: Entry) -> str:
         return follow_sql(room, entry.sku, [entry.id], room.now_ms())[entry.id]
     except Exception:
         return ""  # the repair finishes it at its deadline; the caller hears of the first error
+
+
+def _end_overdue(room: Stockroom, entry: Entry) -> None:
+    """End a hold whose time is over before the sweep does, unless SQL knows of a later deadline."""
+    follow_sql(room, entry.sku, [entry.id], room.now_ms())
+    expire(room, [entry.id])
 
 
 def release(room: Stockroom, reservation_id: str, sku: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Row
@@ -199,3 +200,23 @@ def test_while_a_process_heals_the_gate_it_refuses_at_once_and_asks_nobody(stock
 
     with pytest.raises(StockChecking):
         room.ask("MUG", lambda epoch: pytest.fail("Redis was asked"))
+
+
+def test_a_process_that_only_looks_whether_the_gate_is_closed_refuses_nobody(
+    stocked: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = stocked(MUG=5)
+    healing = rebuild.BackgroundRebuild()
+    seen: list[bool] = []
+    look = rebuild.is_open
+
+    def looking(*what: Any) -> bool:
+        seen.append(healing.is_running())
+        return look(*what)
+
+    monkeypatch.setattr(rebuild, "is_open", looking)
+
+    healing.start(room, "MUG")
+
+    healing._busy.acquire(timeout=5)
+    assert seen == [False]

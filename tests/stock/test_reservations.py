@@ -22,7 +22,7 @@ from storefront.stock.outcomes import (
 from storefront.stock.settlement import move_deadline
 from storefront.stock.stockroom import Stockroom
 from storefront.stock.verify import verify
-from tests.stock.steps import available, hold, let_run_out, sell, sell_only, state_of, version
+from tests.stock.steps import available, hold, let_run_out, sell, sell_only, state_of, take_only, version
 
 Stocked = Callable[..., Stockroom]
 
@@ -282,3 +282,21 @@ def test_the_deadline_itself_is_too_late_for_a_sale(stocked: Stocked) -> None:
 
     with pytest.raises(HoldExpired), transaction(room.engine) as session:
         reservations.sell(session, ["r1"], "order:1", now_ms)
+
+
+def test_a_click_that_comes_again_after_its_deadline_is_not_told_that_it_holds(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    hold(room)
+    let_run_out(room, "r1")  # and the sweep has not come by yet
+
+    with pytest.raises(HoldEnded):
+        hold(room)
+
+
+def test_the_row_of_a_click_is_not_written_once_its_deadline_is_over(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    take_only(room)
+    room.unfenced.zadd(keys.due("MUG"), {"r1": room.now_ms() - 60_000})
+
+    with pytest.raises(HoldEnded):
+        hold(room)

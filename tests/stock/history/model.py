@@ -191,7 +191,11 @@ class Model:
 
     def click(self, claim: Claim, seconds: int, seen: int | None) -> str:
         """reservations.reserve: what a click hears in the end."""
+        again = claim.hold is not None
         answer = self.take(claim, seconds, seen)
+        if answer == "held" and again and claim.hold and self.overdue(claim.hold):
+            self.end_overdue(claim)
+            answer = self.take(claim, seconds, seen)
         if answer != "held" or not claim.hold:
             return answer
         state = self.journal(claim, claim.hold)
@@ -199,6 +203,14 @@ class Model:
             return "held"
         self.settle(claim)
         return "withdrawn" if state == "withdrawn" else "hold_ended"
+
+    def end_overdue(self, claim: Claim) -> None:
+        """A hold whose time is over ends, unless SQL knows of a later deadline."""
+        if claim.state == "active" and not self.overdue(claim):
+            self.hear_deadline(claim, claim.deadline)
+            return
+        self.end(claim, "expired")
+        self.settle(claim)
 
     # What mends everything
 
