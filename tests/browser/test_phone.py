@@ -12,7 +12,8 @@ PHONE = {"width": 320, "height": 640}  # the narrowest that WCAG 1.4.10 asks for
 
 
 def overflow_of(page: Page) -> int:
-    """Pixels by which the page is wider than the screen."""
+    """Pixels by which the page is wider than the screen, once its style sheets are there."""
+    page.wait_for_load_state("load")
     return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
 
