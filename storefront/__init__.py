@@ -16,6 +16,7 @@ from storefront.orders.payment import OnInvoice
 from storefront.stock import intake, levels
 from storefront.stock.rebuild import BackgroundRebuild
 from storefront.stock.stockroom import Stockroom
+from storefront.waiting_room import routes as waiting_room
 
 SOCKET_IO_CLIENT = PROJECT_ROOT / "node_modules" / "socket.io-client" / "dist"
 MOST_REQUEST_BYTES = 256 * 1024
@@ -34,6 +35,7 @@ def create_app(settings: Settings | None = None, *, serving: bool = False) -> Fl
     _keep_tools(app, settings)
     for folder in (catalog, cart, orders, live):
         folder.init_app(app)
+    waiting_room.init_app(app)
     ops.init_app(app, settings)
     launch.init_app(app)
     _connect_folders(app)

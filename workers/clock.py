@@ -21,7 +21,7 @@ from storefront.core.tools import take
 from workers.plan import PLAN, Periodic
 from workers.queues import open_queue
 
-BEAT_SECONDS = 0.2
+BEAT_SECONDS = 0.1
 PAUSE_SECONDS = 1.0
 LATE_SECONDS = 5  # a job not begun by then makes room for the next slot
 
@@ -30,9 +30,10 @@ log = logging.getLogger("workers.clock")
 
 def tick(redis: Redis, queue: Queue, last: dict[str, int]) -> None:
     """Enqueue each job whose slot has changed since `last` (name -> slot, updated)."""
-    seconds = redis.time()[0]
+    whole, microseconds = redis.time()
+    seconds = whole + microseconds / 1_000_000
     for periodic in PLAN:
-        slot = seconds // periodic.every_seconds
+        slot = int(seconds / periodic.every_seconds)
         if last.get(periodic.name) != slot:
             try:
                 _enqueue(queue, periodic, slot)

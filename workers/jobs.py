@@ -6,6 +6,7 @@ from storefront.core import idempotency
 from storefront.core.db import db
 from storefront.core.tools import take
 from storefront.stock import rebuild, repair, reservations
+from storefront.waiting_room.tick import tick_all
 
 
 def expire_holds() -> dict[str, int]:
@@ -17,6 +18,11 @@ def repair_stock() -> dict[str, int | None]:
     """Open the gate if it is closed; finish or undo what dead processes left half-done."""
     room = take("stockroom")
     return {"rebuilt": rebuild.rebuild_if_closed(room), **repair.repair(room)}
+
+
+def tick_sales() -> dict[str, int]:
+    """Open sales on time, let people in, notice "sold out"; how many were let in, by sale."""
+    return tick_all(take("stockroom"))
 
 
 def forget_keys() -> dict[str, int]:

@@ -12,12 +12,13 @@ class Periodic:
 
     name: str
     job: str
-    every_seconds: int
+    every_seconds: float
     urgent: bool = False
 
 
 PLAN = (
     Periodic("expire-holds", "workers.jobs.expire_holds", 1, urgent=True),
+    Periodic("tick-sales", "workers.jobs.tick_sales", 0.5),
     Periodic("repair-stock", "workers.jobs.repair_stock", 5, urgent=True),
     Periodic("forget-keys", "workers.jobs.forget_keys", 3600),
 )

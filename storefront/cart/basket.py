@@ -12,8 +12,19 @@ from storefront.core.db import transaction
 from storefront.core.errors import InvalidInput, Refusal
 from storefront.stock import reservations
 from storefront.stock.models import Reservation
-from storefront.stock.outcomes import ExtensionLimit, Held, HoldEnded, HoldExpired, HoldWithdrawn, Level, UnknownSku
+from storefront.stock.outcomes import (
+    AlreadyHeld,
+    ExtensionLimit,
+    Held,
+    HoldEnded,
+    HoldExpired,
+    HoldWithdrawn,
+    Level,
+    PassRequired,
+    UnknownSku,
+)
 from storefront.stock.stockroom import Stockroom
+from storefront.waiting_room import passes
 
 MOST_UNITS = 1000  # of one SKU in one cart
 MOST_WITHDRAWN = 20  # so often one click may come again after a 503
@@ -89,14 +100,28 @@ def add(room: Stockroom, shopper: str, wish: Wish) -> Added:
     for withdrawn in range(MOST_WITHDRAWN):
         reservation_id = reservations.reservation_id_for(shopper, wish.sku, click_id, withdrawn)
         try:
-            outcome = reservations.reserve(
-                room, shopper=shopper, sku=wish.sku, units=wish.units, reservation_id=reservation_id, seen=wish.seen
-            )
+            outcome = _reserve(room, shopper, wish, reservation_id)
         except HoldWithdrawn:  # this click was answered with 503 before, and comes again as it was asked to
             continue
         deadline = outcome.expires_at_ms if isinstance(outcome, Held) else None
         return Added(outcome.level, outcome.units_of_shopper, deadline)
     raise HoldEnded(sku=wish.sku)
+
+
+def _reserve(room: Stockroom, shopper: str, wish: Wish, reservation_id: str) -> Held | AlreadyHeld:
+    """Reserve; what belongs to a sale, with the permit of a shopper who was admitted to it."""
+
+    def reserve(permit: str = "") -> Held | AlreadyHeld:
+        return reservations.reserve(
+            room, shopper=shopper, sku=wish.sku, units=wish.units, reservation_id=reservation_id, seen=wish.seen,
+            permit=permit,
+        )  # fmt: skip
+
+    try:
+        return reserve()
+    except PassRequired as refusal:
+        with passes.admission(room, refusal.facts["sale"], shopper, wish.sku, wish.units) as permit:
+            return reserve(permit)
 
 
 def set_units(room: Stockroom, shopper: str, sku: str, units: int) -> None:

@@ -1,5 +1,6 @@
 """What an operator does to the stock: receive, adjust, count, set a limit."""
 
+from collections.abc import Collection
 from uuid import uuid4
 
 from sqlalchemy import select, update
@@ -75,6 +76,16 @@ def count(room: Stockroom, sku: str, units: int, as_of_ms: int, reason: str = "p
         record(session, sku, "counted", Change(on_hand=delta), why, force=True)
     tell(room, [sku])
     return delta
+
+
+def restrict(room: Stockroom, skus: Collection[str], sale: str | None, limit: int | None) -> None:
+    """Let only those who were admitted to `sale` reserve `skus`, each at most `limit` units; None lifts both."""
+    with transaction(room.engine) as session:
+        session.execute(
+            update(StockLevel).where(StockLevel.sku.in_(skus)).values(sale=sale, limit_per_shopper=limit),
+            execution_options={"synchronize_session": False},
+        )
+    rebuild(room)
 
 
 def set_limit(room: Stockroom, sku: str, limit: int | None) -> None:

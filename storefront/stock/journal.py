@@ -3,9 +3,8 @@
 All reservations that arrive within a few milliseconds in one process share one transaction.
 """
 
-import threading
-import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 
 from sqlalchemy import Engine, bindparam, case, select, text
@@ -13,6 +12,7 @@ from sqlalchemy import Engine, bindparam, case, select, text
 from storefront.core.db import transaction
 from storefront.core.deadline import deadline, seconds_left
 from storefront.core.errors import Unavailable
+from storefront.core.gathering import Gathering
 from storefront.stock.models import Reservation, StockFence
 
 GATHER_SECONDS = 0.001
@@ -46,24 +46,12 @@ class Entry:
     epoch: int
 
 
-@dataclass
-class _Page:
-    """An entry on its way, and what became of it."""
-
-    entry: Entry
-    state: str = ""
-    error: Exception | None = None
-    written: threading.Event = field(default_factory=threading.Event)
-
-
 class Journal:
     """Group commit of reservation rows for one process."""
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self._pages: list[_Page] = []
-        self._lock = threading.Lock()
-        self._writing = False
+        self._pages: Gathering[Entry, str] = Gathering("stock-journal", self._write, GATHER_SECONDS, BATCH_SIZE)
 
     def write(self, entry: Entry) -> str:
         """Write `entry` and wait for the commit.
@@ -73,57 +61,21 @@ class Journal:
         id ended before. Raises JournalSlow after 3 s and
         SQLAlchemy's errors where the database refused.
         """
-        page = self._add(entry)
-        if not page.written.wait(seconds_left(PATIENCE_SECONDS)):
-            raise JournalSlow("The shop's database is slow. Please try again.")
-        if page.error:
-            raise page.error
-        return page.state
+        try:
+            return self._pages.put(entry).wait(seconds_left(PATIENCE_SECONDS))
+        except TimeoutError as error:
+            raise JournalSlow("The shop's database is slow. Please try again.") from error
 
     def write_later(self, entry: Entry) -> None:
         """Write `entry` without waiting (HOLD_DURABILITY=redis)."""
-        self._add(entry)
+        self._pages.put(entry)
 
-    def _add(self, entry: Entry) -> _Page:
-        page = _Page(entry)
-        with self._lock:
-            self._pages.append(page)
-            start, self._writing = not self._writing, True
-        if start:
-            self._start()
-        return page
+    def _write(self, entries: Sequence[Entry]) -> list[str]:
+        with deadline(COMMIT_SECONDS):
+            states = self._commit(entries)
+        return [states.get(entry.id, "stale") for entry in entries]
 
-    def _start(self) -> None:
-        try:
-            threading.Thread(target=self._write_all, name="stock-journal", daemon=True).start()
-        except RuntimeError:  # no thread to be had just now: the next entry tries again
-            self._writing = False
-            raise
-
-    def _write_all(self) -> None:
-        while True:
-            time.sleep(GATHER_SECONDS)
-            with self._lock:
-                batch, self._pages = self._pages[:BATCH_SIZE], self._pages[BATCH_SIZE:]
-                if not batch:
-                    self._writing = False
-                    return
-            self._write_batch(batch)
-
-    def _write_batch(self, batch: list[_Page]) -> None:
-        try:
-            with deadline(COMMIT_SECONDS):
-                states = self._commit([page.entry for page in batch])
-        except Exception as error:
-            for page in batch:
-                page.error = error
-        else:
-            for page in batch:
-                page.state = states.get(page.entry.id, "stale")
-        for page in batch:
-            page.written.set()
-
-    def _commit(self, entries: list[Entry]) -> dict[str, str]:
+    def _commit(self, entries: Sequence[Entry]) -> dict[str, str]:
         with transaction(self.engine) as session:
             # Shared lock: a rebuild waits for us, or we see its epoch.
             epoch = session.execute(select(StockFence.epoch).with_for_update(read=True)).scalar()

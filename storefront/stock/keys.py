@@ -12,7 +12,8 @@ REPAIRED_AT = "stock:repaired_at"  # string, ms: up to where a repair has looked
 
 
 def level(sku: str) -> str:
-    """Hash: available, version, epoch, number (last movement applied), limit (units per shopper, may be absent)."""
+    """Hash: available, version, epoch, number (last movement applied), limit (units per shopper) and sale (whose
+    shoppers alone may reserve it); both may be absent."""
     return f"stock:{{{sku}}}:level"
 
 

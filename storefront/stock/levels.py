@@ -105,7 +105,7 @@ def introduce(room: Stockroom, skus: Sequence[str]) -> int:
             units = row.on_hand - row.unavailable - row.committed
             limit = "" if row.limit_per_shopper is None else row.limit_per_shopper
             level, first = keys.level(row.sku), first_version(epoch)
-            scripts.introduce(pipeline, [level], row.sku, epoch, units, first, row.number, limit)
+            scripts.introduce(pipeline, [level], row.sku, epoch, units, first, row.number, limit, row.sale or "")
         return pipeline.execute()
 
     room.ask("", question, closed=lambda _: False)
@@ -143,3 +143,47 @@ def accounts(room: Stockroom, skus: Sequence[str] = ()) -> list[Account]:
         )
         for level, units in rows
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How the units of some SKUs are spoken for: free to be reserved, held in carts, and taken by each shopper."""
+
+    available: int | None  # None while the stock is being checked
+    held: int
+    taken: dict[str, int]  # held or bought; SKUs without a limit do not count what was bought
+
+
+def demand(room: Stockroom, skus: Sequence[str], shoppers: Sequence[str]) -> Demand:
+    """What is spoken for of `skus` together, and by each of `shoppers`. Raises redis' errors.
+
+    What shoppers have taken is read before what is free: whoever takes a unit in between counts twice
+    rather than not at all.
+    """
+    pipeline = room.redis.pipeline(transaction=False)
+    for sku in skus:
+        pipeline.hvals(keys.held(sku))
+        for key in (keys.held(sku), keys.bought(sku)) if shoppers else ():
+            pipeline.hmget(key, shoppers)
+    answers = iter(pipeline.execute())
+    taken = dict.fromkeys(shoppers, 0)
+    held = 0
+    for _ in skus:
+        held += sum(map(int, next(answers)))
+        for units in (next(answers), next(answers)) if shoppers else ():
+            for shopper, one in zip(shoppers, units, strict=True):
+                taken[shopper] += int(one or 0)
+    free = [level.available for level in read(room, skus).values()]
+    known = len(free) == len(skus) and None not in free
+    return Demand(sum(one or 0 for one in free) if known else None, held, taken)
+
+
+def bought(room: Stockroom, skus: Sequence[str], shoppers: Sequence[str]) -> dict[str, int]:
+    """Units of `skus` together that each of `shoppers` has ordered and not cancelled; of SKUs with a limit only."""
+    if not shoppers:
+        return {}
+    pipeline = room.redis.pipeline(transaction=False)
+    for sku in skus:
+        pipeline.hmget(keys.bought(sku), shoppers)
+    rows = pipeline.execute()
+    return {shopper: sum(int(row[index] or 0) for row in rows) for index, shopper in enumerate(shoppers)}

@@ -28,6 +28,7 @@ class StockLevel(db.Model):
     number: Mapped[int] = mapped_column(default=0)  # of the last movement that changed what is sellable
     limit_per_shopper: Mapped[int | None]
     built_epoch: Mapped[int | None]  # when it was first put into Redis; NULL: never
+    sale: Mapped[str | None] = mapped_column(String(64))  # only who was admitted to this sale may reserve it
 
 
 class StockMovement(db.Model):

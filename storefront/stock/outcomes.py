@@ -54,6 +54,12 @@ class LimitReached(Refusal):
     code, title = "limit_reached", "The limit per shopper is reached"
 
 
+class PassRequired(Refusal):
+    """The SKU belongs to a sale, and the shopper was not admitted to it; `sale` is its slug."""
+
+    code, status, title = "pass_required", 403, "This is sold through a waiting room"
+
+
 class HoldExpired(Refusal):
     code, title = "hold_expired", "The hold has expired"
 

@@ -135,6 +135,7 @@ def _levels(session: Session) -> Iterator[list[Row]]:
                     (StockLevel.on_hand - StockLevel.unavailable - StockLevel.committed).label("sellable"),
                     StockLevel.number,
                     StockLevel.limit_per_shopper,
+                    StockLevel.sale,
                     Reservation.id,
                     Reservation.shopper,
                     Reservation.units,
@@ -182,6 +183,8 @@ def _write_level(pipeline: Redis, session: Session, rows: list[Row], epoch: int,
         bought: dict[Any, Any] = bought_of(session, sku)
         if bought:
             pipeline.hset(keys.bought(sku), mapping=bought)
+    if first.sale:
+        level["sale"] = first.sale
     pipeline.hset(keys.level(sku), mapping=level)
 
 

@@ -25,6 +25,7 @@ from storefront.stock.outcomes import (
     HoldWithdrawn,
     InsufficientStock,
     LimitReached,
+    PassRequired,
     SoldOut,
     StockChecking,
 )
@@ -45,19 +46,27 @@ def reservation_id_for(shopper: str, sku: str, click_id: str, withdrawn: int = 0
 
 
 def reserve(
-    room: Stockroom, *, shopper: str, sku: str, units: int, reservation_id: str, seen: int | None = None
+    room: Stockroom,
+    *,
+    shopper: str,
+    sku: str,
+    units: int,
+    reservation_id: str,
+    seen: int | None = None,
+    permit: str = "",
 ) -> Held | AlreadyHeld:
     """Hold `units` of `sku` for `shopper`, all or nothing; idempotent by `reservation_id`.
 
     With `seen` (units the shopper believed to hold) nothing is taken where he holds more than that,
     so that two tabs or a repeated click do not add up. An empty `shopper` is the shop itself.
+    `permit` is the sale to which the shopper was admitted.
 
-    Raises UnknownSku, SoldOut, InsufficientStock, LimitReached, HoldEnded (this reservation ended before),
-    HoldWithdrawn (before it was promised), StockChecking, JournalSlow.
+    Raises UnknownSku, PassRequired, SoldOut, InsufficientStock, LimitReached, HoldEnded (this reservation
+    ended before), HoldWithdrawn (before it was promised), StockChecking, JournalSlow.
     """
     room.require_sku(sku)
     for _ in range(2):  # the second time where a rebuild came between, or the hold that was found is overdue
-        grant = _take(room, shopper, sku, units, reservation_id, seen)
+        grant = _take(room, shopper, sku, units, reservation_id, seen, permit)
         if isinstance(grant, AlreadyHeld):
             return grant
         if not grant.fresh and grant.held.expires_at_ms <= room.now_ms():
@@ -86,7 +95,7 @@ class _Grant:
 
 
 def _take(
-    room: Stockroom, shopper: str, sku: str, units: int, reservation_id: str, seen: int | None
+    room: Stockroom, shopper: str, sku: str, units: int, reservation_id: str, seen: int | None, permit: str
 ) -> _Grant | AlreadyHeld:
     epochs = []
 
@@ -94,7 +103,7 @@ def _take(
         epochs.append(epoch)
         expected = -1 if seen is None else seen
         return scripts.reserve(
-            room.redis, keys.of(sku), sku, epoch, reservation_id, shopper, units, room.hold_ms, expected
+            room.redis, keys.of(sku), sku, epoch, reservation_id, shopper, units, room.hold_ms, expected, permit
         )
 
     answer = room.ask(sku, question, closed=lambda a: a[0] == "checking")
@@ -107,6 +116,8 @@ def _take(
             raise SoldOut("Sorry, somebody else took the last one.", **level.as_json())
         case "insufficient_stock":
             raise InsufficientStock(f"Only {available} left.", **level.as_json())
+        case "pass_required":
+            raise PassRequired("Join its waiting room; you are let in when it is your turn.", sku=sku, sale=rest[0])
         case "limit_reached":
             raise LimitReached(f"At most {rest[0]} per shopper.", limit=rest[0], **level.as_json())
     deadline, counted, granted_at_ms = rest

@@ -31,7 +31,7 @@ def plant(name: str) -> None:
 def _journal_whatever_the_epoch() -> None:
     """A reservation granted before a rebuild is journalled after it."""
 
-    def commit(self: Journal, entries: list[Entry]) -> dict[str, str]:
+    def commit(self: Journal, entries: Sequence[Entry]) -> dict[str, str]:
         with journal.transaction(self.engine) as session:
             rows = [vars(entry) for entry in sorted(entries, key=lambda entry: entry.id)]
             session.connection().execute(journal._INSERT, rows)
