@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 CHANNEL = "stock"  # every change: {"sku","available","version","epoch","at_ms"}; after a rebuild: {"rebuilt": epoch}
 EPOCH = "stock:epoch"  # string: the epoch of the last finished rebuild; absent while one is needed
-EPOCH_TRIED = "stock:epoch_tried"  # string: "epoch:id" of the last rebuild that began, finished or not
+EPOCH_TRIED = "stock:epoch_tried"  # string: the epoch of the last rebuild that began, finished or not
 REPAIRED_AT = "stock:repaired_at"  # string, ms: up to where a repair has looked or a rebuild has read everything
 
 

@@ -82,15 +82,17 @@ def introduce(room: Stockroom, skus: Sequence[str]) -> int:
     """Bring SKUs into Redis that were never there; return how many.
 
     SQL notes it first: a SKU that is noted and yet missing in Redis was lost, and only a rebuild
-    (with a new epoch) may count it again.
+    (with a new epoch) may count it again. A rebuild that has begun brings them in itself.
     """
+    built = select(StockFence.epoch).where(StockFence.epoch > 0, StockFence.run_id != "")
     with Session(room.engine) as session:
-        fence_epoch = session.scalar(select(StockFence.epoch))
         new = select(StockLevel.sku).where(StockLevel.sku.in_(skus), StockLevel.built_epoch.is_(None))
-        if not fence_epoch or not session.scalars(new.limit(1)).all():
+        if not session.scalar(built) or not session.scalars(new.limit(1)).all():
             return 0
     with transaction(room.engine) as session:
-        epoch = session.scalars(select(StockFence.epoch).with_for_update(read=True)).one()
+        epoch = session.scalar(built.with_for_update(read=True))
+        if epoch is None:
+            return 0
         rows = session.scalars(
             update(StockLevel)
             .where(StockLevel.sku.in_(skus), StockLevel.built_epoch.is_(None))

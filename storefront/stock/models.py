@@ -84,7 +84,7 @@ class Reservation(db.Model):
 
 
 class StockFence(db.Model):
-    """One row: the epoch of the numbers in Redis and the server process they were built on."""
+    """One row: the epoch of the numbers in Redis and the server process they were built on ("" while they are not)."""
 
     __tablename__ = "stock_fence"
 

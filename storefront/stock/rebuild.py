@@ -1,18 +1,19 @@
 """The rebuild: make the numbers in Redis anew from SQL, and open the gate.
 
-One at a time under a lock in SQL. The epoch rises first, so that nobody who still works with the
-old numbers can journal a reservation; the scripts are loaded last, so that nobody sees half of it.
+The epoch rises first, in a transaction of its own: from then on nobody who still works with the old
+numbers can journal a reservation, and whatever becomes of this rebuild, no other takes the same epoch.
+Until the numbers are there the epoch belongs to no Redis, which keeps the gate closed. They follow
+under a lock in SQL, one rebuild at a time; the scripts are loaded last, so that nobody sees half of it.
 """
 
 import json
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
-from uuid import uuid4
 
 from redis import Redis
 from redis.client import Pipeline
@@ -28,27 +29,21 @@ from storefront.stock.stockroom import GateClosed, Stockroom, run_id_of
 
 SLICE = 200
 PAUSE_SECONDS = 1.0  # after a rebuild that failed
+ATTEMPTS = 5  # those who find the gate closed at the same moment overtake each other once
 
 log = logging.getLogger(__name__)
 
 
 def rebuild(room: Stockroom) -> int:
     """Rebuild now, whatever the state of the gate; return the new epoch."""
-    with transaction(room.engine) as session:
-        epoch = _load(session, room.unfenced, _locked_fence(session))
-    return _open(room, epoch)
+    return _rebuild(room, needed=lambda fence: True)
 
 
 def rebuild_if_closed(room: Stockroom, sku: str = "") -> int | None:
     """Rebuild where the gate is closed (or `sku`, which should be there, is missing); else return None."""
     if is_open(room, sku):
         return None
-    with transaction(room.engine) as session:
-        fence = _locked_fence(session)
-        if _is_open(room.unfenced, fence, sku):
-            return None
-        epoch = _load(session, room.unfenced, fence)
-    return _open(room, epoch)
+    return _rebuild(room, needed=lambda fence: not _is_open(room.unfenced, fence, sku)) or None
 
 
 def is_open(room: Stockroom, sku: str = "") -> bool:
@@ -76,38 +71,62 @@ def _locked_fence(session: Session) -> StockFence:
     return fence
 
 
-def _load(session: Session, redis: Redis, fence: StockFence) -> int:
-    """Raise the epoch and write every level and active reservation to Redis; return the epoch."""
-    # Never an epoch that was tried before: its levels may have been seen, and may still be written by who tried.
+def _rebuild(room: Stockroom, needed: Callable[[StockFence], bool]) -> int:
+    """Rebuild where it is still `needed` once we have the lock; return the new epoch, 0 where it was not.
+
+    Raises GateClosed where others take over again and again.
+    """
+    for _ in range(ATTEMPTS):
+        with transaction(room.engine) as session:
+            fence = _locked_fence(session)
+            if not needed(fence):
+                return 0
+            epoch = _raise_epoch(room.unfenced, fence)
+        with transaction(room.engine) as session:
+            loaded = _load(session, room.unfenced, epoch)
+        if loaded:
+            return _open(room, epoch)
+    raise GateClosed("other rebuilds have taken over")
+
+
+def _raise_epoch(redis: Redis, fence: StockFence) -> int:
+    """Begin an epoch that belongs to no Redis yet; return it."""
+    # Never one that this Redis has seen, though SQL may have come back from an older copy.
     tried = str(redis.get(keys.EPOCH_TRIED) or 0)
-    fence.epoch = max(fence.epoch, int(tried.partition(":")[0])) + 1
-    fence.run_id = run_id_of(redis.info("server"))
-    session.flush()
+    epoch = max(fence.epoch, int(tried.partition(":")[0])) + 1
     redis.delete(keys.EPOCH)
-    claim = f"{fence.epoch}:{uuid4()}"
-    redis.set(keys.EPOCH_TRIED, claim)
+    redis.set(keys.EPOCH_TRIED, epoch)  # a Redis that takes no changes ends it here, and uses up no epoch
+    fence.epoch, fence.run_id = epoch, ""
+    return epoch
+
+
+def _load(session: Session, redis: Redis, epoch: int) -> bool:
+    """Write every level and active reservation to Redis, unless another rebuild has begun since ours."""
+    fence = _locked_fence(session)
+    if fence.epoch != epoch:
+        return False
+    fence.run_id = run_id_of(redis.info("server"))
     seconds, microseconds = redis.time()
     at_ms = seconds * 1000 + microseconds // 1000
     for rows in _levels(session):
         with redis.pipeline(transaction=True) as pipeline:
-            _require_claim(pipeline, claim)
+            _require_newest(pipeline, epoch)
             for _, of_sku in groupby(rows, key=attrgetter("sku")):
-                _write_level(pipeline, session, list(of_sku), fence.epoch, at_ms)
+                _write_level(pipeline, session, list(of_sku), epoch, at_ms)
             pipeline.execute()
-        _note_built(session, {row.sku for row in rows}, fence.epoch)
+        _note_built(session, {row.sku for row in rows}, epoch)
     redis.set(keys.REPAIRED_AT, at_ms)
-    redis.set(keys.EPOCH, fence.epoch)  # here, under the lock: a slow rebuild must not set it back
-    return fence.epoch
+    redis.set(keys.EPOCH, epoch)  # here, under the lock: a slow rebuild must not set it back
+    return True
 
 
-def _require_claim(pipeline: Pipeline, claim: str) -> None:
+def _require_newest(pipeline: Pipeline, epoch: int) -> None:
     """Let `pipeline` be carried out only while no other rebuild has begun since ours.
 
-    A rebuild that stands still for long may lose its connection to SQL, and the lock with it; and a
-    Redis that was wiped meanwhile has forgotten which epochs were tried.
+    A rebuild that stands still for long may lose its connection to SQL, and the lock with it.
     """
     pipeline.watch(keys.EPOCH_TRIED)
-    if pipeline.get(keys.EPOCH_TRIED) != claim:
+    if pipeline.get(keys.EPOCH_TRIED) != str(epoch):
         raise GateClosed("another rebuild has taken over")
     pipeline.multi()
 

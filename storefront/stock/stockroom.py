@@ -28,7 +28,7 @@ class Fence:
     """
 
     epoch: int = 0
-    run_id: str = ""
+    run_id: str = ""  # empty: a rebuild has raised the epoch and is not done
 
     @property
     def sight(self) -> tuple[int, str]:
@@ -45,6 +45,11 @@ class Fence:
         if row:
             self.epoch, self.run_id = row
         return self.sight
+
+    def require_redis(self) -> None:
+        """Raise GateClosed where no Redis belongs to the epoch; a connection from before would still be let through."""
+        if not self.run_id:
+            raise GateClosed("the numbers are being made anew")
 
     def greet(self, connection: Any) -> None:
         """Set up a new connection; raise GateClosed where it leads to another server process."""
@@ -98,6 +103,7 @@ class Stockroom:
         for _ in range(2):
             sight = self.fence.sight
             try:
+                self.fence.require_redis()
                 answer = question(self.fence.epoch)
                 if not closed(answer):
                     return answer

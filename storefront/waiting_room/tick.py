@@ -77,6 +77,7 @@ def build_if_lost(room: Stockroom, sale: Sale) -> bool:
     with transaction(room.engine) as session:
         row = session.scalars(select(Sale).where(Sale.id == sale.id).with_for_update()).one()
         room.fence.refresh(room.engine)
+        room.fence.require_redis()
         if room.redis.hget(keys.head(sale.slug), "run_id") == room.fence.run_id:
             return False
         row.epoch += 1

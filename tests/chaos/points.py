@@ -27,12 +27,13 @@ POINTS = (
     "order committed, not settled",
     "order settled, not answered",
     "movement committed, not told",
+    "rebuild begun, not read",
     "rebuild read, not written",
     "rebuild before its commit",
     "rebuild committed, scripts not loaded",
     "bug: between Redis and SQL",
 )
-_REBUILD = POINTS[13:16]
+_REBUILD = POINTS[13:17]
 WEB = (*POINTS[:5], *POINTS[8:13], *_REBUILD * 2)  # drawn more often, for they are passed less often
 WORKER = (*POINTS[5:8], "movement committed, not told", *_REBUILD)
 NAMED = POINTS[:-1]  # those of the product
@@ -103,6 +104,7 @@ def _wrap_stock() -> None:
     for owner in (settlement, repair):
         _before(owner, "settle_all", "repair committed, not settled")
     _before(ledger, "_replay", "movement committed, not told")
+    _before(rebuild, "_load", "rebuild begun, not read")
     _before_each(rebuild, "_levels", "rebuild read, not written")
     _after(rebuild, "_load", "rebuild before its commit")
     _before(rebuild, "_open", "rebuild committed, scripts not loaded")

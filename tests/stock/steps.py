@@ -143,7 +143,8 @@ def rebuild_and_die(room: Stockroom) -> None:
     """A rebuild that has written everything to Redis, and ends before its commit."""
 
     def die(_connection: Connection) -> None:
-        raise Died
+        if room.unfenced.exists(keys.EPOCH):  # else it has only raised the epoch so far
+            raise Died
 
     event.listen(room.engine, "commit", die)
     try:

@@ -2,17 +2,30 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import Row
+from sqlalchemy import Engine, Row
 from sqlalchemy.orm import Session
 
-from storefront.stock import adjustments, keys, rebuild, reservations
+from storefront.core.db import transaction
+from storefront.stock import adjustments, keys, ledger, levels, rebuild, reservations
 from storefront.stock.outcomes import StockChecking
 from storefront.stock.stockroom import Stockroom
 from storefront.stock.verify import verify
-from tests.stock.steps import available, bought, hold, let_run_out, sell, sell_only, take_only, version
+from tests.stock.steps import (
+    available,
+    bought,
+    hold,
+    let_run_out,
+    rebuild_and_die,
+    sell,
+    sell_only,
+    take_only,
+    version,
+)
 
 Stocked = Callable[..., Stockroom]
 
@@ -133,6 +146,73 @@ def test_versions_rise_over_a_rebuild_that_failed(stocked: Stocked, monkeypatch:
 
     assert version(room) > announced
     assert available(room) == 5
+
+
+def test_no_version_comes_twice_though_redis_is_wiped_after_half_a_rebuild(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    hold(room)
+    rebuild_and_die(room)
+    page = room.unfenced.pubsub(ignore_subscribe_messages=True)
+    page.subscribe(keys.CHANNEL)
+    page.get_message(timeout=1)
+    reservations.release(room, "r1", "MUG")
+    seen = json.loads(page.get_message(timeout=1)["data"])
+    page.close()
+    room.unfenced.flushall()
+
+    rebuild.rebuild(room)
+
+    assert version(room) > seen["version"]
+
+
+def test_nobody_is_asked_for_an_epoch_whose_rebuild_did_not_end(stocked: Stocked) -> None:
+    room = stocked(MUG=5)
+    hold(room)
+    rebuild_and_die(room)
+    room.fence.refresh(room.engine)
+
+    assert available(room) is None  # though all numbers are there, and the connection is an old one
+    with pytest.raises(StockChecking):
+        hold(room, id="r2")
+
+
+def test_a_sku_that_comes_in_while_a_rebuild_has_only_begun_waits_for_its_numbers(
+    stocked: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = stocked(MUG=5)
+    with monkeypatch.context() as patch:
+        patch.setattr(rebuild, "_load", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            rebuild.rebuild(room)
+
+    with transaction(room.engine) as session:
+        ledger.open_levels(session, {"CAP": 2}, room.now_ms())
+
+    introduced = levels.introduce(room, ["CAP"])
+
+    rebuild.rebuild(room)
+    assert introduced == 0  # its version would come again
+    assert available(room, "CAP") == 2
+
+
+def test_a_rebuild_that_is_overtaken_before_it_reads_leaves_it_to_the_other(
+    stocked: Stocked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = stocked(MUG=5)
+    room.unfenced.flushall()
+    transactions = count()
+
+    def overtaken(engine: Engine) -> AbstractContextManager[Session]:
+        if next(transactions) == 1:  # the epoch is raised, and nothing was read
+            rebuild.rebuild(room)
+        return transaction(engine)
+
+    monkeypatch.setattr(rebuild, "transaction", overtaken)
+
+    epoch = rebuild.rebuild_if_closed(room)
+
+    assert epoch is None
+    assert hold(room).level.epoch == 3
 
 
 def test_a_rebuild_that_opens_late_does_not_close_the_gate_of_the_next(
