@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request
+from flask import Blueprint, Response, current_app, flash, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from storefront.cart import basket
@@ -17,6 +17,10 @@ from storefront.core.tools import take
 
 pages = Blueprint("cart", __name__)
 api = Blueprint("cart_api", __name__, url_prefix="/api/v1/cart")
+
+
+class CookiesOff(Refusal):
+    code, status, title = "cookies_required", 403, "Your browser sends no cookies"
 
 
 def my_lines() -> list[Line]:
@@ -66,6 +70,8 @@ def hold_again(sku: str) -> BaseResponse:
 
 def _change(step: Callable[[], object], done: str) -> BaseResponse:
     """Take one step and show the cart; a refusal is told on the page the shopper came from, an outage as it is."""
+    if shopper() is None and request.headers.get("Sec-Fetch-Mode") == "navigate":
+        return _make_known()
     try:
         step()
     except Unavailable:
@@ -75,6 +81,18 @@ def _change(step: Callable[[], object], done: str) -> BaseResponse:
         return redirect(_local(request.form.get("back")), 303)
     flash(done, "success")
     return redirect("/cart", 303)
+
+
+def _make_known() -> BaseResponse:
+    """Give a newcomer his cookie, and let his browser send the form again with it; nothing has changed before.
+
+    Who clicks twice before the first answer has come sends both forms without a cookie, and would be two shoppers.
+    A program does not do that, and may not follow: it is answered at once. Browsers say that they are none.
+    """
+    if "cookie" in request.args:
+        raise CookiesOff("Your cart is kept by a cookie. Please allow this shop to set one. Nothing was changed.")
+    shopper_at_change()
+    return redirect(url_for(request.endpoint or "", **request.view_args or {}, cookie="sent"), 307)
 
 
 def _local(path: str | None) -> str:

@@ -1,6 +1,8 @@
 """Impatience holds nothing twice: double click, two tabs, refresh, back."""
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from playwright.sync_api import Page, Route, expect
 
@@ -12,6 +14,19 @@ ADD = "**/api/v1/cart/items"
 
 def form_values(page: Page) -> dict[str, str]:
     return {name: page.locator(f"[name={name}]").input_value() for name in ("click_id", "seen")}
+
+
+@contextmanager
+def standing_still(shop: StockedShop) -> Iterator[None]:
+    """The web processes answer nobody within the block, and then all who have asked."""
+    web = [process for name, process in shop.processes.items() if name.startswith("web")]
+    for process in web:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in web:
+            process.send_signal(signal.SIGCONT)
 
 
 def test_a_double_click_holds_once(shop: StockedShop, visitor: Callable[..., Visitor]) -> None:
@@ -30,6 +45,24 @@ def test_a_double_click_without_javascript_holds_once(shop: StockedShop, visitor
     page = visitor(java_script_enabled=False).open(item.path)
 
     hold_button(page).dblclick(no_wait_after=True)
+    page.wait_for_url("**/cart")
+
+    expect(cart_count(page)).to_have_text("1")
+    assert shop.available(item.sku) == 2
+
+
+def test_a_second_click_without_javascript_before_the_shop_answers_the_first_holds_once(
+    shop: StockedShop, visitor: Callable[..., Visitor]
+) -> None:
+    item = shop.item(units=3)
+    page = visitor(java_script_enabled=False).open(item.path)
+    button = hold_button(page).bounding_box()
+    assert button
+
+    with standing_still(shop):
+        for _ in range(2):
+            with page.expect_request(lambda request: request.method == "POST"):
+                page.mouse.click(button["x"] + 9, button["y"] + 9)  # a locator's click waits for the page to come
     page.wait_for_url("**/cart")
 
     expect(cart_count(page)).to_have_text("1")

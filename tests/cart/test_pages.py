@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from storefront import create_app
 from storefront.core.config import Settings
 from storefront.stock.stockroom import Stockroom
-from tests.cart.shelf import available, let_holds_run_out, shelve, visitor
+from tests.cart.shelf import ORIGIN, available, let_holds_run_out, shelve, visitor
 
 
 def test_the_empty_cart_is_a_page(app: Flask) -> None:
@@ -39,6 +41,57 @@ def test_the_same_form_sent_twice_holds_once(app: Flask) -> None:
         ann.post("/cart/items", data={"sku": "MUG", "quantity": "1", "click_id": "c", "seen": "0"})
 
     assert ann.cart() == {"MUG": 1}
+
+
+def browse(who: FlaskClient, path: str = "/cart/items", **form: str) -> TestResponse:
+    """Send a form as a browser does: Werkzeug's client does not send the body again where it is told to."""
+    navigate = {"Origin": ORIGIN, "Sec-Fetch-Mode": "navigate"}
+    answer = who.post(path, data=form, headers=navigate)
+    return who.post(answer.location, data=form, headers=navigate) if answer.status_code == 307 else answer
+
+
+def test_a_newcomer_who_clicks_again_before_the_first_answer_holds_once(app: Flask) -> None:
+    shelve(MUG=5)
+    ann = visitor(app)
+    form = {"sku": "MUG", "quantity": "1", "click_id": "c", "seen": "0"}
+    browser_drops = visitor(app).post("/cart/items", data=form, headers={"Sec-Fetch-Mode": "navigate"})
+
+    answer = browse(ann, **form)
+
+    assert browser_drops.status_code == 307
+    assert (answer.status_code, answer.location) == (303, "/cart")
+    assert ann.cart() == {"MUG": 1}
+    assert available(app, "MUG") == 4
+
+
+def test_who_sends_the_form_of_another_has_a_cart_of_his_own(app: Flask) -> None:
+    shelve(MUG=5)
+    ann, eve = visitor(app), visitor(app)
+
+    for each in (ann, eve):
+        browse(each, sku="MUG", quantity="1", click_id="c", seen="0")
+
+    assert (ann.cart(), eve.cart()) == ({"MUG": 1}, {"MUG": 1})
+    assert available(app, "MUG") == 3
+
+
+def test_each_form_of_a_newcomer_comes_again_to_its_own_address(app: Flask) -> None:
+    shelve({"A B/C?": 5})
+    ann = visitor(app)
+
+    browse(ann, "/cart/items/A%20B%2FC%3F/quantity", quantity="2")
+
+    assert ann.cart() == {"A B/C?": 2}
+
+
+def test_a_browser_without_cookies_is_told_so_and_holds_nothing(app: Flask) -> None:
+    shelve(MUG=5)
+
+    answer = browse(app.test_client(use_cookies=False), sku="MUG", quantity="1")
+
+    assert answer.status_code == 403
+    assert "Your cart is kept by a cookie" in answer.text
+    assert available(app, "MUG") == 5
 
 
 def test_a_refused_add_goes_back_to_the_product_and_says_why(app: Flask) -> None:
