@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from sqlalchemy import update
 
-from storefront.cart.lines import Line, iso, lines_of
+from storefront.cart.lines import Line, lines_of
 from storefront.core.db import transaction
 from storefront.core.errors import InvalidInput, Refusal
+from storefront.core.times import iso
 from storefront.stock import reservations
 from storefront.stock.models import Reservation
 from storefront.stock.outcomes import (

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from storefront.catalog.lookup import variants_by_sku
 from storefront.catalog.models import Variant
+from storefront.core.times import iso
 from storefront.stock.models import Reservation
 from storefront.stock.reservations import MOST_EXTENSIONS
 from storefront.stock.stockroom import Stockroom
@@ -63,11 +63,6 @@ class Line:
     @property
     def expires_at(self) -> str:
         return iso(self.expires_at_ms)
-
-
-def iso(at_ms: int) -> str:
-    """A time in ms since 1970 as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def total(lines: Iterable[Line]) -> Decimal:

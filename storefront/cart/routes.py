@@ -8,11 +8,12 @@ from flask import Blueprint, Response, current_app, flash, jsonify, redirect, re
 from werkzeug.wrappers import Response as BaseResponse
 
 from storefront.cart import basket
-from storefront.cart.lines import Line, iso, lines_of, total
+from storefront.cart.lines import Line, lines_of, total
 from storefront.core.errors import InvalidInput, Refusal, Unavailable
 from storefront.core.money import as_amount
 from storefront.core.repeatable import repeatable
 from storefront.core.shopper import shopper, shopper_at_change
+from storefront.core.times import iso
 from storefront.core.tools import take
 
 pages = Blueprint("cart", __name__)

@@ -1,17 +1,13 @@
 """What a client reads of a sale and of a place in it: the same on every way it can come."""
 
-from datetime import UTC, datetime
 from typing import Any
 
+from storefront.core.times import iso
 from storefront.waiting_room.estimates import chance, eta_seconds
 from storefront.waiting_room.outcomes import ADMITTED, Place, Queue
 from storefront.waiting_room.queue import MOST_EXTENSIONS
 
 SHOWN = {"granted": "admitted", "arrived": "admitted", "no_show": "expired", "none": "left", "spent": "left"}
-
-
-def iso(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def sale_json(queue: Queue) -> dict[str, Any]:

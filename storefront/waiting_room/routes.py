@@ -7,9 +7,10 @@ from flask import Blueprint, Flask, Response, jsonify, request
 
 from storefront.core.errors import InvalidInput
 from storefront.core.shopper import shopper, shopper_at_change
+from storefront.core.times import iso
 from storefront.core.tools import keep, take
 from storefront.waiting_room import queue
-from storefront.waiting_room.answers import iso, place_json, sale_json
+from storefront.waiting_room.answers import place_json, sale_json
 from storefront.waiting_room.joining import Entrance, Joiner
 from storefront.waiting_room.outcomes import Joined, NoTicket, Place, Queue, Ticket
 from storefront.waiting_room.tickets import Signer

@@ -24,6 +24,8 @@ from storefront.waiting_room.outcomes import ADMITTED, NotAllowedNow, Queue
 
 COME_BACK_MS = 10_000  # so long nobody is let in after the queue was lost
 NEWS_AT_ONCE = 500
+ADMITTED_AT_ONCE = 100  # by one call of the script
+MOST_IN_A_TICK = 5_000
 SLICE = 100
 CLOCK = "clock"  # who has changed a sale, for the audit
 
@@ -53,11 +55,12 @@ def tick(room: Stockroom, sale: Sale) -> int:
     sale = _open_on_time(room, sale)
     queue.end_overdue(room, sale.slug)
     seen, _ = queue.look(room, sale.slug)
+    before = _number(room, sale)  # first: whoever is let in from here on makes the figures old, and then nobody is
     demand = levels.demand(room, sale.skus, _active(room, sale.slug))
     _spend(room, sale, demand)
     sale = _notice_sold_out(room, sale, demand)
     _write_down(room, sale, seen, demand)
-    count = _admit(room, sale, demand) if demand.available is not None else 0
+    count = _admit(room, sale, demand, before)
     copy_news(room, sale)
     return count
 
@@ -167,24 +170,36 @@ def _notice_sold_out(room: Stockroom, sale: Sale, demand: Demand) -> Sale:
 def _write_down(room: Stockroom, sale: Sale, seen: Queue, demand: Demand) -> None:
     """Leave for the pages what is free, and when the last ordinal was given."""
     ordinal = int(room.redis.hget(keys.head(sale.slug), "ordinal") or 0)
+    last: Any = room.redis.zrange(keys.arrivals(sale.slug), -1, -1, withscores=True)
     with room.redis.pipeline(transaction=False) as pipeline:
         available = "" if demand.available is None else demand.available
         fields: dict[Any, Any] = {"available": available, "held": demand.held, "owed": _owed(sale, demand)}
         pipeline.hset(keys.head(sale.slug), mapping=fields)
-        if ordinal:
-            pipeline.zadd(keys.arrivals(sale.slug), {str(seen.now_ms): ordinal}, nx=True)
+        if ordinal > (last[0][1] if last else 0):
+            pipeline.zadd(keys.arrivals(sale.slug), {str(seen.now_ms): ordinal})
         pipeline.execute()
 
 
-def _admit(room: Stockroom, sale: Sale, demand: Demand) -> int:
+def _number(room: Stockroom, sale: Sale) -> int:
+    """That of the last admission."""
+    return int(room.redis.hget(keys.head(sale.slug), "number") or 0)
+
+
+def _admit(room: Stockroom, sale: Sale, demand: Demand, before: int) -> int:
     """Let in as many as could find something: each may take what is free and not for those who are in already."""
-    assert demand.available is not None
-    most = -(-max(0, demand.available - _owed(sale, demand)) // sale.limit_units)
+    if demand.available is None:
+        return 0
+    allowed = -(-max(0, demand.available - _owed(sale, demand)) // sale.limit_units)
     names = [
         name(sale.slug) for name in (keys.head, keys.line, keys.admitted, keys.active, keys.news, keys.flow)
     ]  # fmt: skip
-    seen = int(room.redis.hget(keys.head(sale.slug), "number") or 0)
-    return queue.ask(room, scripts.admit, names, most, seen)
+    total = 0
+    while total < min(allowed, MOST_IN_A_TICK):
+        count = queue.ask(room, scripts.admit, names, allowed - total, before + total)
+        total += count
+        if count < ADMITTED_AT_ONCE:
+            break
+    return total
 
 
 def _owed(sale: Sale, demand: Demand) -> int:

@@ -1,18 +1,33 @@
 """A sale with a queue on a real Redis, and people in it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from storefront.cart import basket
+from storefront.core.tools import take
+from storefront.stock import reservations
+from storefront.stock.models import Reservation
 from storefront.stock.stockroom import Stockroom
-from storefront.waiting_room import joining, queue, sales, tick
+from storefront.waiting_room import joining, keys, queue, sales, tick
 from storefront.waiting_room.joining import Joiner
 from storefront.waiting_room.models import Sale
 from storefront.waiting_room.outcomes import Joined, Place, Ticket
 from storefront.waiting_room.sales import NewSale
 
 ALWAYS = 10_000.0  # admissions per second: the rate is no bound in these tests
+
+
+@pytest.fixture
+def room(app: Flask) -> Stockroom:
+    """The stockroom of `app`, which heals only when told to."""
+    return replace(take("stockroom"), on_closed=lambda room, sku: None)
 
 
 @pytest.fixture
@@ -53,3 +68,32 @@ def place(room: Stockroom) -> Callable[..., Place]:
         return queue.look(room, "drop", [ticket or Ticket(shopper, 0, 0, False)])[1][0]
 
     return one
+
+
+@pytest.fixture
+def time_passes(room: Stockroom) -> Callable[[str], None]:
+    """Let the time of somebody who was admitted be over: his slot is due."""
+
+    def end(shopper: str) -> None:
+        room.redis.zadd(keys.active("drop"), {shopper: 1}, xx=True)
+
+    return end
+
+
+@pytest.fixture
+def give_back(room: Stockroom) -> Callable[[str], None]:
+    """Let somebody give back all he holds."""
+
+    def release(shopper: str) -> None:
+        with Session(room.engine) as session:
+            held = session.scalars(select(Reservation).where(Reservation.shopper == shopper)).all()
+        for one in held:
+            reservations.release(room, one.id, one.sku)
+
+    return release
+
+
+@pytest.fixture
+def take_unit(room: Stockroom) -> Callable[..., basket.Added]:
+    """Let somebody put MUG into his cart."""
+    return lambda shopper, sku="MUG", units=1: basket.add(room, shopper, basket.Wish(sku, units, uuid4().hex))

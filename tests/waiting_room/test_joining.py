@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from storefront.stock.stockroom import Stockroom
-from storefront.waiting_room import queue, sales, tick
+from storefront.waiting_room import queue, sales
 from storefront.waiting_room.models import Sale
 from storefront.waiting_room.outcomes import AddressTaken, Joined, NotOpenYet, Place, SaleClosed
 
@@ -69,17 +69,3 @@ def test_one_address_has_one_place(sale_of: Callable[..., Sale], join: Callable[
         join("bob", email="ADA@example.org")
 
     assert join("ada", email="ada@example.org").state == "kept"
-
-
-def test_people_are_let_in_in_their_order_and_only_as_many_as_there_are_units(
-    room: Stockroom, sale_of: Callable[..., Sale], join: Callable[..., Joined], place: Callable[..., Place]
-) -> None:
-    sale_of(units=2)
-    for shopper in ("ada", "bob", "cyd"):
-        join(shopper)
-
-    admitted = tick.tick_all(room)
-
-    assert admitted == {"drop": 2}
-    assert [place(shopper).state for shopper in ("ada", "bob", "cyd")] == ["granted", "granted", "waiting"]
-    assert tick.tick_all(room) == {"drop": 0}
