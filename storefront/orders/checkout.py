@@ -23,7 +23,7 @@ from storefront.orders.models import Order, OrderLine
 from storefront.orders.payment import PaymentProvider
 from storefront.stock import reservations
 from storefront.stock.ledger import Change, Reason, record
-from storefront.stock.outcomes import HoldExpired, InsufficientStock, LimitReached, SoldOut
+from storefront.stock.outcomes import HoldExpired, InsufficientStock, LimitReached, PassRequired, SoldOut
 from storefront.stock.settlement import Ended, settle_all
 from storefront.stock.stockroom import Stockroom
 
@@ -112,7 +112,7 @@ def _hold_all(room: Stockroom, purchase: Purchase) -> tuple[list[Line], list[str
         if line.state == "expired":
             try:
                 basket.hold_again(room, shopper, line.sku)
-            except (SoldOut, InsufficientStock, LimitReached) as refusal:
+            except (SoldOut, InsufficientStock, LimitReached, PassRequired) as refusal:
                 _give_back(room, shopper, renewed)
                 raise HoldExpired(
                     f"Your hold on {line.title} has run out and it cannot be held again: {refusal.detail}",
