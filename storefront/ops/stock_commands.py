@@ -1,45 +1,21 @@
 """`flask stock …`: show, receive, adjust, count, limit, verify, rebuild."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
-from functools import wraps
+from functools import partial
 from typing import Any
 
 import click
 from flask.cli import AppGroup
-from redis.exceptions import RedisError
 
-from storefront.core.errors import Refusal
-from storefront.core.tools import take
+from storefront.ops.commands import command, read_time
 from storefront.stock import adjustments, levels, rebuild, verify
 
 MOST_UNITS = 10_000_000
 
 stock = AppGroup("stock", help="Look at the stock and change it.")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 UNITS = click.IntRange(0, MOST_UNITS)
-
-
-def _command(name: str, **context: Any) -> Callable[[Callable[..., None]], click.Command]:
-    """A command of this group: a refusal or an unreachable Redis becomes a reason and exit code 1."""
-
-    def decorate(function: Callable[..., None]) -> click.Command:
-        @wraps(function)
-        def run(**arguments: Any) -> None:
-            try:
-                room = take("stockroom")
-                rebuild.rebuild_if_closed(room)  # beside a stopped shop an embedded Redis was just started for us
-                function(room, **arguments)
-            except Refusal as refusal:
-                raise click.ClickException(f"{refusal.code}: {refusal.detail}") from refusal
-            except RedisError as error:
-                raise click.ClickException(f"Redis does not answer: {error}") from error
-
-        return stock.command(name, context_settings=context)(as_json(run))
-
-    return decorate
+_command = partial(command, stock)
 
 
 @_command("show")
@@ -91,18 +67,8 @@ def adjust(room: Any, sku: str, delta: int, reason: str, force: bool, as_json: b
 @click.option("--as-of", "as_of", required=True, help="When it was counted, ISO 8601; later movements stay on top.")
 def count(room: Any, sku: str, units: int, as_of: str, as_json: bool) -> None:
     """Take a physical count."""
-    adjustments.count(room, sku, units, room.now_ms() if as_of == "now" else _ms(as_of))
+    adjustments.count(room, sku, units, read_time(room, as_of))
     _print_accounts(levels.accounts(room, [sku]), as_json)
-
-
-def _ms(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{text!r} is no time: give ISO 8601 like 2026-11-23T09:30:00+01:00, or now."
-        ) from error
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 @_command("limit")

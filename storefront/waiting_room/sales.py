@@ -2,14 +2,16 @@
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
-from storefront.core.errors import InvalidInput
+from storefront.core.errors import InvalidInput, Unavailable
 from storefront.stock import adjustments
 from storefront.stock.models import StockLevel
 from storefront.stock.outcomes import UnknownSku
@@ -117,8 +119,10 @@ def seed_hash(seed: str) -> str:
 
 def find(room: Stockroom, slug: str) -> Sale:
     """A sale as SQL knows it. Raises UnknownSale."""
-    with Session(room.engine, expire_on_commit=False) as session:
-        sale = session.scalars(select(Sale).where(Sale.slug == slug)).one_or_none()
+    sale = None
+    if SLUG.fullmatch(slug):  # what else comes from outside may be no text for a database
+        with Session(room.engine, expire_on_commit=False) as session:
+            sale = session.scalars(select(Sale).where(Sale.slug == slug)).one_or_none()
     if sale is None:
         raise UnknownSale(f"There is no sale {slug!r}.", sale=slug)
     return sale
@@ -211,7 +215,8 @@ def _note(session: Session, sale: Sale, at_ms: int, who: str, what: str) -> None
 
 def describe(room: Stockroom, sale: Sale) -> None:
     """Let Redis know of a change; where it cannot be told now, the tick does so later."""
-    ask(room, scripts.describe, [keys.head(sale.slug)], sale.version, *head_of(sale))
+    with suppress(Unavailable, RedisError):
+        ask(room, scripts.describe, [keys.head(sale.slug)], sale.version, *head_of(sale))
 
 
 def head_of(sale: Sale) -> list[str | int]:
