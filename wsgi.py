@@ -26,20 +26,19 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 
 from flask import Flask
 
 from storefront import create_app
-from storefront.core.hand_over import HAND_OVER
+from storefront.core.hand_over import CONNECTION
 
 BACKLOG = 2048  # a reconnect storm of 2,000 browsers hangs in the default of 50
 GREEN_THREADS = 20_000  # one per open connection
 BUFFER_BYTES = 2048  # two for each connection, as long as it is open; 8 and 16 KiB would be a third of a WebSocket
 GC_THRESHOLDS = 20_000, 20, 100  # seldom: a full collection among thousands of connections takes 100 ms
 IDLE_SECONDS = 75  # between two requests of one connection
-SOCKET_SECONDS = 20  # for a client that sends half a request, or does not read its answer
+SOCKET_SECONDS = 20  # for the head of a request to come, and for a client that does not read its answer
 DRAIN_SECONDS = 4.0  # process managers kill 5 s after SIGTERM
 POLL_SECONDS = 0.1
 LAST_WORDS_SECONDS = 0.2  # for the close frames to leave
@@ -89,6 +88,90 @@ class Asked:
         self.to_stop = True
 
 
+class Connection:
+    """That of a request under eventlet, see core/hand_over.py."""
+
+    def __init__(self, state: list[Any]):
+        """state: eventlet's own of the connection: address, socket, whether it is idle."""
+        self._state = state
+        self._socket = state[1]
+
+    def hand_over(self) -> socket.socket:
+        """The connection, whose headers are sent; the server closes a stand-in for it."""
+        eventlet.wsgi.WSGI_LOCAL.already_handled = True  # else it would end the body
+        self._socket = socket.socket(fileno=os.dup(self._state[1].fileno()))
+        self._state[1].close()
+        self._state[1] = socket.socket()
+        return self._socket
+
+    def when_gone(self, tell: Callable[[], object]) -> Callable[[], None]:
+        """Have `tell` called when the client hangs up, or sends more than was asked for and cannot be watched."""
+        hub = eventlet.hubs.get_hub()
+
+        def look(_fileno: int) -> None:
+            unwatch()
+            if is_over(self._socket.fd):
+                eventlet.spawn_n(tell)
+
+        def unwatch() -> None:
+            hub.remove(watch)
+            watch.defang()  # not removed twice, and not held by what it calls
+
+        watch = hub.add(hub.READ, self._socket.fileno(), look, lambda _error: None, None)
+        return unwatch
+
+
+def is_over(connection: socket.socket) -> bool:
+    """Whether nothing will ever come on a connection; who only ends his own half has asked all he wants to."""
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def green_protocol() -> type:
+    """HTTP as eventlet speaks it, within bounds, and leaving nothing behind for the garbage collector.
+
+    Which runs seldom here: what waits for it waits for hours, and meanwhile new memory is taken.
+    """
+    import eventlet.wsgi
+
+    class Protocol(eventlet.wsgi.HttpProtocol):
+        rbufsize = wbufsize = BUFFER_BYTES
+        environ: dict[str, Any] | None = None
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except TimeoutError as error:
+                error.__traceback__ = None  # among its frames are those that hold the error
+
+        def _read_request_line(self) -> bytes:
+            """In one piece or in many, it has to come in time; eventlet gives each piece as long."""
+            seconds = SOCKET_SECONDS if self.environ is None else IDLE_SECONDS
+            with eventlet.Timeout(seconds, TimeoutError):
+                return super()._read_request_line()
+
+        def parse_request(self) -> bool:
+            with eventlet.Timeout(SOCKET_SECONDS, TimeoutError):
+                return super().parse_request()
+
+        def get_environ(self) -> dict[str, Any]:
+            environ = super().get_environ()
+            if self.request_version == "HTTP/1.1":
+                environ[CONNECTION] = Connection(self.conn_state)
+            return environ
+
+        def finish(self) -> None:
+            self.environ = None  # a function in it holds this
+            self.connection = self.conn_state[1]
+            super().finish()
+
+    return Protocol
+
+
 def serve_eventlet(app: Flask, port: int, share_port: bool) -> None:
     """Serve on `port` until asked to stop, then let requests in flight finish for up to 4 s.
 
@@ -101,32 +184,11 @@ def serve_eventlet(app: Flask, port: int, share_port: bool) -> None:
     listener = eventlet.listen(("0.0.0.0", port), backlog=BACKLOG, reuse_port=share_port)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each connection inherits it
 
-    class Protocol(eventlet.wsgi.HttpProtocol):
-        rbufsize = wbufsize = BUFFER_BYTES
-
-        def get_environ(self) -> dict[str, Any]:
-            environ = super().get_environ()
-            if self.request_version == "HTTP/1.1":
-                environ[HAND_OVER] = partial(hand_over, self.conn_state)
-            return environ
-
-        def finish(self) -> None:
-            self.connection = self.conn_state[1]
-            super().finish()
-
-    def hand_over(conn_state: list[Any]) -> socket.socket:
-        """The connection, whose headers are sent; the server closes a stand-in for it."""
-        eventlet.wsgi.WSGI_LOCAL.already_handled = True  # else it would end the body
-        connection = socket.socket(fileno=os.dup(conn_state[1].fileno()))
-        conn_state[1].close()
-        conn_state[1] = socket.socket()
-        return connection
-
     server = eventlet.spawn(
         eventlet.wsgi.server,
         listener,
         gate,
-        protocol=Protocol,
+        protocol=green_protocol(),
         custom_pool=eventlet.GreenPool(GREEN_THREADS),
         minimum_chunk_size=0,  # else server-sent events wait until 4 KiB are full
         keepalive=IDLE_SECONDS,

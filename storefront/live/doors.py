@@ -18,6 +18,7 @@ STATUS = {429: "429 Too Many Requests", 503: "503 Service Unavailable"}
 COME_BACK_SECONDS = 5
 
 Application = Callable[..., Iterable[bytes]]
+Leave = Callable[[], None]
 
 
 class TooManyLines(Unavailable):
@@ -39,7 +40,7 @@ class Doors:
         self._sessions = sessions
         self._by_address: Counter[str] = Counter()
 
-    def enter(self, address: str) -> Callable[[], None]:
+    def enter(self, address: str) -> Leave:
         """Open a line from `address`; return what closes it again. Raises TooManyLines and TooManyLinesFromYou."""
         if self._by_address[address] >= self._most_of_address:
             raise TooManyLinesFromYou(
@@ -72,12 +73,10 @@ class Doors:
         return guarded
 
 
-def _pass_on(
-    application: Application, environ: dict[str, Any], start_response: Any, leave: Callable[[], None]
-) -> Iterator[bytes]:
+def _pass_on(application: Application, environ: dict[str, Any], start_response: Any, leave: Leave) -> Iterator[bytes]:
     kept_open: list[bool] = []
 
-    def keep_open() -> Callable[[], None]:
+    def keep_open() -> Leave:
         kept_open.append(True)
         return leave
 

@@ -55,8 +55,12 @@ class Listener:
             self._newest[state["sku"]] = state
             self._news.set()
 
+    def wake(self) -> None:
+        """Let nobody wait any longer."""
+        self._news.set()
+
     def wait(self, seconds: float) -> list[dict[str, Any]]:
-        """The states that came since the last call; waits up to `seconds` for one."""
+        """The states that came since the last call; waits up to `seconds` for one, unless woken."""
         self._news.wait(seconds)
         with self._lock:
             states, self._newest = list(self._newest.values()), {}

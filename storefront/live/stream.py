@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from storefront.core.deadline import deadline
-from storefront.core.hand_over import HAND_OVER
+from storefront.core.hand_over import CONNECTION, Connection
 from storefront.core.tools import take
 from storefront.live.doors import KEEP_OPEN
 from storefront.live.relay import Listener, Relay
@@ -27,7 +27,7 @@ def stream() -> Response:
     relay: Relay = take("relay")
     since_ms = _since(request.headers.get("Last-Event-ID", ""))
     relay.snapshot(skus)  # an unknown SKU is refused before the stream begins
-    go_on = partial(_go_on, take("streams"), request.environ) if HAND_OVER in request.environ else None
+    go_on = partial(_go_on, take("streams"), request.environ) if CONNECTION in request.environ else None
     response = Response(_events(relay, skus, since_ms, go_on), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
@@ -55,6 +55,7 @@ def _events(relay: Relay, skus: list[str], since_ms: int, go_on: Callable[[Liste
 
 def _go_on(streams: Streams, environ: dict[str, Any], listener: Listener) -> None:
     """Let the stream go on without this request, from where the listener is."""
-    stream = streams.add(environ[HAND_OVER](), listener.skus, leave=environ[KEEP_OPEN]())
+    connection: Connection = environ[CONNECTION]
+    stream = streams.add(connection.hand_over(), listener.skus, environ[KEEP_OPEN](), connection.when_gone)
     for state in listener.wait(0):
         stream.tell(state)

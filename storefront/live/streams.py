@@ -20,6 +20,9 @@ BEAT = ": still here\n\n"
 COME_BACK_MS = 200, 3_000
 LAST_CHUNK = b"0\r\n\r\n"
 
+End = Callable[[], None]
+Watch = Callable[[Callable[[], object]], End]
+
 _UNLOCKED = Unlocked()
 
 
@@ -50,10 +53,17 @@ class Stream(Line):
     def tell(self, state: dict[str, Any]) -> None:
         self.offer(state["sku"], chunk_of(event_of(state)))
 
+    def gone(self) -> None:
+        """The client has hung up."""
+        if self.busy:
+            super().hang_up()  # the thread that writes to it notices
+        else:
+            self.hang_up()
+
     def hang_up(self) -> None:
         super().hang_up()
-        self._socket.close()
         self._forget(self)
+        self._socket.close()
 
 
 class Streams:
@@ -63,16 +73,22 @@ class Streams:
         """start: begins a background task."""
         self._start = start
         self._by_sku: dict[str, set[Stream]] = {}
-        self._all: dict[Stream, Callable[[], None]] = {}
+        self._all: dict[Stream, tuple[End, ...]] = {}
         start(self._beat)
 
     def __len__(self) -> int:
         return len(self._all)
 
-    def add(self, connection: socket, skus: Iterable[str], leave: Callable[[], None] = lambda: None) -> Stream:
-        """Go on with a stream for `skus` on `connection`, whose headers and snapshot are out; `leave` when it ends."""
+    def add(
+        self, connection: socket, skus: Iterable[str], leave: End | None = None, when_gone: Watch | None = None
+    ) -> Stream:
+        """Go on with a stream for `skus` on `connection`, whose headers and snapshot are out.
+
+        leave: is called when it ends. when_gone: lets it know when its client hangs up, as `Connection.when_gone`;
+        without that it is found out by the second beat.
+        """
         stream = Stream(connection, skus, self._start, self._forget)
-        self._all[stream] = leave
+        self._all[stream] = tuple(filter(None, (leave, when_gone and when_gone(stream.gone))))
         for sku in stream.skus:
             self._by_sku.setdefault(sku, set()).add(stream)
         return stream
@@ -94,9 +110,8 @@ class Streams:
         return list(self._by_sku)
 
     def _forget(self, stream: Stream) -> None:
-        leave = self._all.pop(stream, None)
-        if leave:
-            leave()
+        for end in self._all.pop(stream, ()):
+            end()
         for sku in stream.skus:
             watching = self._by_sku.get(sku, set())
             watching.discard(stream)

@@ -27,11 +27,15 @@ from flask_socketio import SocketIO
 from socketio import RedisManager
 from socketio.packet import EVENT
 
+from storefront.core.hand_over import CONNECTION
 from storefront.live.counts import counts
+from storefront.live.doors import KEEP_OPEN
 from storefront.live.line import Line, offer_all
 
 PROVEN = {"python-engineio": "4.15.", "python-socketio": "5.18.", "eventlet": "0.41."}
 MOST_PER_SECOND = 300  # messages of a client, refused ones too, before it is cut
+RETURN_SECONDS = 10  # for a client that polls to come back after its handshake, which it does at once
+OF_THE_REQUEST = "wsgi.input", "eventlet.input", "eventlet.set_idle", KEEP_OPEN, CONNECTION
 MOST_WAITING = 200  # frames that are not of a key (acknowledgements, pings) before a client that reads none is cut
 
 log = logging.getLogger(__name__)
@@ -46,7 +50,8 @@ def lay(socketio: SocketIO) -> bool:
         return False
     engine.__class__ = _StraightServer
     engine._async = {**engine._async, "websocket": _without_compression(engine._async["websocket"])}
-    engine.pings = deque()
+    engine.pings = Rounds(engine, engine.ping_interval, _StraightSocket.ping)
+    engine.newcomers = Rounds(engine, RETURN_SECONDS, _StraightSocket.end_unless_back)
     return True
 
 
@@ -145,36 +150,58 @@ class Wire(Line):
             self._websocket.close()
 
 
+class Rounds:
+    """Calls on sockets, on each after the same time; one thread for all of them."""
+
+    def __init__(self, engine: Server, seconds: float, call: "Callable[[_StraightSocket], object]"):
+        self._engine = engine
+        self._seconds = seconds
+        self._call = call
+        self._due: deque[tuple[float, ref[_StraightSocket]]] = deque()
+
+    def add(self, socket: "_StraightSocket") -> None:
+        self._due.append((time.monotonic() + self._seconds, ref(socket)))  # who has left is not kept for a call
+        if len(self._due) == 1:
+            self._engine.start_background_task(self._call_all)
+
+    def _call_all(self) -> None:
+        while self._due:
+            due, socket = self._due[0]
+            self._engine.sleep(max(0.0, due - time.monotonic()))
+            self._due.popleft()
+            client = socket()
+            if client:
+                self._call(client)
+            del client  # or it would be kept until the next one's turn
+
+
 class _StraightServer(Server):
     """An Engine.IO server whose WebSockets have a wire, and whose pings share a thread."""
 
-    pings: deque[tuple[float, "ref[_StraightSocket]"]]
+    pings: Rounds
+    newcomers: Rounds
 
     def _trigger_event(self, event: str, *args: Any, **kwargs: Any) -> Any:
         if event == "connect":
-            self.sockets[args[0]].__class__ = _StraightSocket
+            socket = self.sockets[args[0]]
+            socket.__class__ = _StraightSocket
+            self.newcomers.add(socket)
         return super()._trigger_event(event, *args, **kwargs)
 
-    def ping_later(self, socket: "_StraightSocket") -> None:
-        self.pings.append((time.monotonic() + self.ping_interval, ref(socket)))  # who has left is not kept for a ping
-        if len(self.pings) == 1:
-            self.start_background_task(self._ping_all)
-
-    def _ping_all(self) -> None:
-        while self.pings:
-            due, socket = self.pings[0]
-            self.sleep(max(0.0, due - time.monotonic()))
-            self.pings.popleft()
-            client = socket()
-            if client:
-                client.ping()
+    def _handle_connect(self, environ: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super()._handle_connect(environ, *args, **kwargs)
+        finally:  # python-socketio keeps the environ for as long as the session
+            for key in OF_THE_REQUEST:
+                environ.pop(key, None)
 
 
 class _StraightSocket(Socket):
     """An Engine.IO socket that needs one thread while its client is connected: the one that reads from it."""
 
-    connected: bool
+    connected: bool  # by polling, or as a WebSocket
     upgraded: bool
+    came_back = False
     last_ping: float | None
     queue: Any
     heard: tuple[int, int] = 0, 0  # in which second, how many messages
@@ -182,12 +209,25 @@ class _StraightSocket(Socket):
     def schedule_ping(self) -> None:
         if self.last_ping:
             self.last_ping = None
-            self.server.ping_later(self)
+            self.server.pings.add(self)
 
     def ping(self) -> None:
         if not self.closing and not self.closed:
             self.last_ping = time.time()
             self.send(Packet(PING))
+
+    def end_unless_back(self) -> None:
+        if not (self.came_back or self.upgraded or self.closed):
+            self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            self.server.sockets.pop(self.sid, None)
+
+    def handle_get_request(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.came_back = self.connected
+        return super().handle_get_request(environ, start_response)
+
+    def handle_post_request(self, environ: dict[str, Any]) -> None:
+        self.came_back = True
+        super().handle_post_request(environ)
 
     def _websocket_handler(self, websocket: Any) -> list[bytes]:
         if self.connected:  # it polled before: the library knows how to upgrade it, and goes on with its queue
