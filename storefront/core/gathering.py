@@ -12,7 +12,7 @@ Answer = TypeVar("Answer")
 class Pending(Generic[Item, Answer]):
     """An item on its way, and what became of it."""
 
-    __slots__ = ("_answer", "_done", "_error", "item")
+    __slots__ = ("_answer", "_done", "_error", "_origin", "item")
 
     def __init__(self, item: Item):
         self.item = item
@@ -25,7 +25,7 @@ class Pending(Generic[Item, Answer]):
         if not self._done.wait(seconds):
             raise TimeoutError
         if self._error:
-            raise self._error
+            raise self._error.with_traceback(self._origin)  # others raise it too, each would make it longer
         return self._answer[0]
 
     def settle(self, answer: Answer) -> None:
@@ -33,7 +33,7 @@ class Pending(Generic[Item, Answer]):
         self._done.set()
 
     def fail(self, error: Exception) -> None:
-        self._error = error
+        self._error, self._origin = error, error.__traceback__
         self._done.set()
 
 
@@ -69,7 +69,8 @@ class Gathering(Generic[Item, Answer]):
 
     def _work_all(self) -> None:
         while True:
-            time.sleep(self._seconds)
+            if len(self._pending) < self._most:
+                time.sleep(self._seconds)
             with self._lock:
                 batch, self._pending = self._pending[: self._most], self._pending[self._most :]
                 if not batch:

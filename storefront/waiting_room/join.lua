@@ -1,10 +1,10 @@
 -- Give each of some shoppers a place at the end of the line, in the order in which they are named. Whoever has a
 -- place keeps it, so it is safe to run again; whoever shows a ticket from before the queue was lost gets his back.
 -- KEYS  head, line, admitted, emails
--- ARGV  server run id, then for each shopper: shopper, digest of his address ('' none),
---       and of the ticket he shows: epoch (0 none), ordinal, drawn (1 or 0)
--- RETURN {state of the sale, places of a drawn lobby are secret (1 or 0), for each {outcome, epoch, ordinal, drawn,
---        position (0: secret)}}; outcome: joined | kept | admitted | address_taken | refused; or 'checking'
+-- ARGV  server run id, then for each shopper "shopper|digest of his address ('' none)|ticket", and of the ticket he
+--       shows "epoch (0 none)|ordinal|drawn (1 or 0)": one text each, for a call names a hundred of them
+-- RETURN {state of the sale, for each "outcome|epoch|ordinal|drawn|position (0: places of the lobby are secret)"};
+--        outcome: joined | kept | admitted | address_taken | refused; or 'checking'
 local head, line, admitted, emails = unpack(KEYS)
 if not is_built(head, ARGV[1]) then return 'checking' end
 
@@ -18,16 +18,15 @@ local function position_of(shopper)
 end
 
 local function kept(shopper)
-  local score = redis.call('ZSCORE', line, shopper)
-  if not score then return nil end
-  local epoch_of, ordinal, drawn = unpack(place_of(tonumber(score)))
-  return {'kept', epoch_of, ordinal, drawn, position_of(shopper)}
+  local epoch_of, ordinal, drawn = unpack(place_of(tonumber(redis.call('ZSCORE', line, shopper))))
+  return 'kept', epoch_of, ordinal, drawn, position_of(shopper)
 end
 
+local function was_before(of_epoch) return of_epoch > 0 and of_epoch < epoch and state ~= 'closed' end
+
 local function restored(shopper, of_epoch, ordinal, drawn)
-  if of_epoch == 0 or of_epoch >= epoch or state == 'closed' then return nil end
   redis.call('ZADD', line, text(score_of(seed, shopper, drawn == 1, of_epoch, ordinal)), shopper)
-  return {'kept', of_epoch, ordinal, drawn, position_of(shopper)}
+  return 'kept', of_epoch, ordinal, drawn, position_of(shopper)
 end
 
 local function taken_by_other(shopper, address)
@@ -38,26 +37,30 @@ local function taken_by_other(shopper, address)
 end
 
 local function joined(shopper, address)
-  if not takes then return {'refused', 0, 0, 0, 0} end
-  if taken_by_other(shopper, address) then return {'address_taken', 0, 0, 0, 0} end
+  if not takes then return 'refused', 0, 0, 0, 0 end
+  if taken_by_other(shopper, address) then return 'address_taken', 0, 0, 0, 0 end
   if one_per_email then redis.call('HSET', emails, address, shopper) end
   local ordinal = redis.call('HINCRBY', head, 'ordinal', 1)
   redis.call('HINCRBY', head, 'joined', 1)
   redis.call('ZADD', line, text(score_of(seed, shopper, drawing, epoch, ordinal)), shopper)
-  return {'joined', epoch, drawing and 0 or ordinal, drawing and 1 or 0, position_of(shopper)}
+  return 'joined', epoch, drawing and 0 or ordinal, drawing and 1 or 0, position_of(shopper)
 end
 
-local answers = {}
-for i = 2, #ARGV, 5 do
-  local shopper, address = ARGV[i], ARGV[i + 1]
+local function answer(shopper, address, of_epoch, ordinal, drawn)
   local one = read_admission(admitted, shopper)
   if is_in(one) then
     local place = place_of(tonumber(one.score))
-    answers[#answers + 1] = {'admitted', place[1], place[2], place[3], 0}
-  else
-    answers[#answers + 1] = kept(shopper)
-      or (not one and restored(shopper, tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4])))
-      or joined(shopper, address)
+    return 'admitted', place[1], place[2], place[3], 0
   end
+  if redis.call('ZSCORE', line, shopper) then return kept(shopper) end
+  if not one and was_before(of_epoch) then return restored(shopper, of_epoch, ordinal, drawn) end
+  return joined(shopper, address)
 end
-return {state, drawing and 1 or 0, answers}
+
+local answers = {}
+for i = 2, #ARGV do
+  local shopper, address, of_epoch, ordinal, drawn = ARGV[i]:match('^([^|]+)|(%x*)|(%d+)|(%d+)|(%d)$')
+  answers[i - 1] = string.format('%s|%.0f|%.0f|%.0f|%.0f',
+    answer(shopper, address, tonumber(of_epoch), tonumber(ordinal), tonumber(drawn)))
+end
+return {state, answers}

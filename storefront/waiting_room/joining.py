@@ -75,27 +75,23 @@ class Entrance:
 def join(room: Stockroom, slug: str, joiners: Sequence[Joiner]) -> list[Joined | Refusal]:
     """Give each of `joiners` of one sale a place in their order, or say why not."""
     names = [name(slug) for name in (keys.head, keys.line, keys.admitted, keys.emails)]
-    arguments = [part for joiner in joiners for part in _arguments(joiner)]
-    state, drawing, answers = ask(room, scripts.join, names, *arguments)
-    return [
-        _outcome(joiner, state, bool(drawing), *answer) for joiner, answer in zip(joiners, answers, strict=True)
-    ]  # fmt: skip
+    state, answers = ask(room, scripts.join, names, *map(_words, joiners))
+    return [_outcome(joiner, state, *answer.split("|")) for joiner, answer in zip(joiners, answers, strict=True)]
 
 
-def _arguments(joiner: Joiner) -> list[str | int]:
+def _words(joiner: Joiner) -> str:
     address = sha256(joiner.email.casefold().encode()).hexdigest()[:32] if joiner.email else ""
-    ticket = joiner.ticket or Ticket(joiner.shopper, 0, 0, False)
-    return [joiner.shopper, address, ticket.epoch, ticket.ordinal, int(ticket.drawn)]
+    ticket = joiner.ticket
+    shown = f"{ticket.epoch}|{ticket.ordinal}|{ticket.drawn:d}" if ticket else "0|0|0"
+    return f"{joiner.shopper}|{address}|{shown}"
 
 
 def _outcome(
-    joiner: Joiner, state: str, drawing: bool, outcome: str, epoch: int, ordinal: int, drawn: int, position: int
+    joiner: Joiner, state: str, outcome: str, epoch: str, ordinal: str, drawn: str, position: str
 ) -> Joined | Refusal:
     if outcome == "address_taken":
         return AddressTaken("Wait where you joined with it, or leave there first.", sale=joiner.slug)
     if outcome == "refused":
         refusal = NotOpenYet if state == "announced" else SaleClosed
         return refusal(sale=joiner.slug)
-    if drawing and not drawn:  # joined before the lobby was one
-        position = 0
-    return Joined(outcome, Ticket(joiner.shopper, epoch, ordinal, bool(drawn)), position or None)
+    return Joined(outcome, Ticket(joiner.shopper, int(epoch), int(ordinal), drawn == "1"), int(position) or None)
