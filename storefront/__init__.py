@@ -12,10 +12,13 @@ from storefront.core import db, deadline, errors, launch, log, money, redis, sec
 from storefront.core.config import PROJECT_ROOT, Settings, load_settings
 from storefront.core.tools import keep, take
 from storefront.orders.checkout import Till
+from storefront.orders.events import order_placed
+from storefront.orders.models import Order
 from storefront.orders.payment import OnInvoice
 from storefront.stock import intake, levels
 from storefront.stock.rebuild import BackgroundRebuild
 from storefront.stock.stockroom import Stockroom
+from storefront.waiting_room import passes
 from storefront.waiting_room import routes as waiting_room
 
 SOCKET_IO_CLIENT = PROJECT_ROOT / "node_modules" / "socket.io-client" / "dist"
@@ -87,6 +90,7 @@ def _connect_folders(app: Flask) -> None:
     """What a folder tells those that must not be known to it."""
     erp.connect()
     variants_imported.connect(_take_in)
+    order_placed.connect(_end_passes)
     app.jinja_env.globals["levels_of"] = lambda skus: levels.read(take("stockroom"), skus)
     app.extensions["units_of"] = lambda skus: {
         account.sku: account.on_hand for account in levels.accounts(take("stockroom"), skus)
@@ -95,6 +99,10 @@ def _connect_folders(app: Flask) -> None:
 
 def _take_in(_sender: object, *, session: Session, units: dict[str, int], set_stock: bool) -> None:
     intake.take_in(take("stockroom"), session, units, set_stock)
+
+
+def _end_passes(_sender: object, *, session: Session, order: Order, now_ms: int) -> None:
+    passes.end_with(take("stockroom"), session, order.shopper, [line.sku for line in order.lines])
 
 
 def _serve(app: Flask, settings: Settings) -> None:

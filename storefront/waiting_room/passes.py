@@ -1,14 +1,21 @@
 """Passes: whether a shopper was let in to a sale, and may reserve now."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
+from sqlalchemy import event, select
+from sqlalchemy.orm import Session
+
 from storefront.core.errors import Unavailable
 from storefront.stock import levels
+from storefront.stock.models import StockLevel
 from storefront.stock.outcomes import LimitReached, PassRequired
 from storefront.stock.stockroom import Stockroom
 from storefront.waiting_room import keys, queue
+
+log = logging.getLogger(__name__)
 
 TURN_MS = 5_000
 WHY = {
@@ -52,3 +59,20 @@ def _turn(room: Stockroom, slug: str, shopper: str) -> Iterator[None]:
     finally:
         if room.redis.get(key) == mine:
             room.redis.delete(key)
+
+
+def end_with(room: Stockroom, session: Session, shopper: str, skus: Collection[str]) -> None:
+    """Let the passes to the sales of `skus` end once `session` has committed: a pass is for one order."""
+    restricted = select(StockLevel.sale).where(StockLevel.sku.in_(skus), StockLevel.sale.is_not(None))
+    slugs = [slug for slug in session.scalars(restricted.distinct()) if slug]
+    if slugs:
+        event.listen(session, "after_commit", lambda _session: _end(room, slugs, shopper), once=True)
+
+
+def _end(room: Stockroom, slugs: Sequence[str], shopper: str) -> None:
+    """Whatever goes wrong, the order stands; the tick ends the passes of those who have all they may have."""
+    for slug in slugs:
+        try:
+            queue.spend(room, slug, [shopper])
+        except Exception:
+            log.warning("a pass to the sale %s could not be ended with its order", slug, exc_info=True)
