@@ -71,7 +71,8 @@ def test_an_order_that_is_refused_leaves_the_pass(buyer: Callable[[], Visitor]) 
 
 def test_the_order_stands_where_the_queue_cannot_be_told(room: Stockroom, buyer: Callable[[], Visitor]) -> None:
     ada = buyer()
-    room.redis.hset(keys.head("drop"), "run_id", "another server")
+    room.redis.delete(keys.head("drop"))
+    room.redis.set(keys.head("drop"), "no hash: every script that reads it fails")
 
     ordered = ada.order("10.00")
 
