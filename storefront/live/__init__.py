@@ -1,4 +1,4 @@
-"""Live: the way of a stock change from Redis to every open page."""
+"""Live: the way of a stock change from Redis to every open page, and of news from the waiting room."""
 
 from flask import Flask
 from flask_socketio import SocketIO
@@ -10,12 +10,15 @@ from storefront.live import events, poll, routes, stream
 from storefront.live.doors import Doors
 from storefront.live.relay import Relay
 from storefront.live.rooms import Rooms, message_queue
+from storefront.live.sales import stream as sales_stream
+from storefront.live.sales.places import Places
 from storefront.live.streams import Streams
+from storefront.waiting_room import keys as waiting_room_keys
 
 
 def init_app(app: Flask) -> None:
     """Add the snapshot, SSE and long-poll routes; they need a relay, so they answer only in a serving process."""
-    for blueprint in (routes.api, stream.live, poll.live):
+    for blueprint in (routes.api, stream.live, sales_stream.live, poll.live):
         app.register_blueprint(blueprint)
 
 
@@ -29,8 +32,13 @@ def serve(app: Flask, settings: Settings, bus: Redis) -> SocketIO:
         max_http_buffer_size=16_384, ping_interval=25, ping_timeout=20,
     )  # fmt: skip
     streams = Streams(socketio.start_background_task)
-    relay = Relay(room, bus, settings.push_interval_ms, Rooms(socketio), streams)
+    rooms = Rooms(socketio)
+    relay = Relay(room, bus, settings.push_interval_ms, rooms, streams)
+    places = Places(room)
+    relay.hear_for(waiting_room_keys.CHANNEL, places.hear, places.look_again)
+    keep(app, "rooms", lambda: rooms)
     keep(app, "relay", lambda: relay)
+    keep(app, "places", lambda: places)
     keep(app, "streams", lambda: streams)
     doors = Doors(
         settings.live_connections, settings.live_connections_per_address, lambda: len(socketio.server.eio.sockets)
@@ -40,6 +48,7 @@ def serve(app: Flask, settings: Settings, bus: Redis) -> SocketIO:
     app.extensions["say_goodbye"] = lambda: _say_goodbye(socketio, streams)
     events.register(socketio)
     socketio.start_background_task(relay.run)
+    socketio.start_background_task(places.run)
     return socketio
 
 

@@ -8,6 +8,7 @@ from storefront.core.errors import InvalidInput
 from storefront.core.hand_over import CONNECTION, Connection
 from storefront.core.tools import take
 from storefront.live.relay import Listener, Relay
+from storefront.live.sales.poll import poll_sale
 from storefront.live.snapshot import check_skus
 from storefront.stock.outcomes import StockChecking
 
@@ -19,6 +20,8 @@ live = Blueprint("live_poll", __name__, url_prefix="/live")
 
 @live.get("/poll")
 def poll() -> Response | tuple[str, int]:
+    if "sale" in request.args:
+        return poll_sale(request.args["sale"])
     known = dict(_known(raw) for raw in request.args.getlist("sku"))
     skus = check_skus(list(known))
     relay: Relay = take("relay")

@@ -10,7 +10,7 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 from uuid import uuid4
@@ -86,6 +86,14 @@ class Relay:
         self._epoch: Any = None  # of the numbers that were read last
         self._echo = f"live:echo:{uuid4().hex}"
         self._heard_at = self._called_at = 0.0
+        self._others: dict[str, tuple[Callable[[Any], None], Callable[[], None]]] = {}
+
+    def hear_for(self, channel: str, tell: Callable[[Any], None], tell_missed: Callable[[], None]) -> None:
+        """Listen to a further channel on somebody's behalf; to be called before `run`.
+
+        tell: is given each message, and must return at once. tell_missed: is called when some may have been missed.
+        """
+        self._others[channel] = tell, tell_missed
 
     @contextmanager
     def listen(self, skus: Iterable[str]) -> Iterator[Listener]:
@@ -107,10 +115,12 @@ class Relay:
         while True:
             try:
                 with self._bus.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    pubsub.subscribe(keys.CHANNEL, self._echo)
+                    pubsub.subscribe(keys.CHANNEL, self._echo, *self._others)
                     self._heard_at = time.monotonic()
                     self._epoch = self.room.unfenced.get(keys.EPOCH)
                     self.resync()
+                    for _, tell_missed in self._others.values():
+                        tell_missed()
                     self.hearing, pause = True, 0.1
                     while True:
                         self._turn(pubsub)
@@ -128,6 +138,8 @@ class Relay:
             self._heard_at = time.monotonic()
             if message["channel"] == keys.CHANNEL:
                 self._take(json.loads(message["data"]))
+            elif message["channel"] in self._others:
+                self._others[message["channel"]][0](json.loads(message["data"]))
             taken += 1
             message = pubsub.get_message(timeout=0) if taken < MOST_AT_ONCE else None
         self._flush()

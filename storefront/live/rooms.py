@@ -1,4 +1,4 @@
-"""Socket.IO rooms: one per SKU, named here and nowhere else."""
+"""Socket.IO rooms: one per SKU, named here and nowhere else; and the lines to single clients."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from flask_socketio import SocketIO
 
 from storefront.core.redis import plain_url, tls_options
 from storefront.live import wire
+from storefront.live.sales.letters import PollingReader, Reader, SocketReader
 
 _PREFIX = "sku:"
 
@@ -35,6 +36,13 @@ class Rooms:
             self._socketio.server.manager.broadcast(room, "stock", state, key=room)
         else:
             self._socketio.emit("stock", state, to=room, ignore_queue=True)
+
+    def reader_of(self, sid: str) -> Reader:
+        """The line to one client, for what is meant for it alone."""
+        server = self._socketio.server
+        engine_socket = server.eio.sockets.get(server.manager.eio_sid_from_sid(sid, "/"))
+        line = engine_socket and engine_socket.queue
+        return SocketReader(line) if isinstance(line, wire.Wire) else PollingReader(self._socketio, sid)
 
     def watched(self) -> list[str]:
         """SKUs that somebody watches in this process."""

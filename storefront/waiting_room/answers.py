@@ -21,6 +21,7 @@ def sale_json(queue: Queue) -> dict[str, Any]:
         "available": queue.available,
         "held": queue.held,
         "opens_at": iso(queue.opens_at_ms),
+        "opens_in_ms": max(0, queue.opens_at_ms - queue.now_ms),
     }
 
 
@@ -54,6 +55,7 @@ def place_json(queue: Queue, place: Place) -> dict[str, Any]:
         "reason": reason_of(queue),
         "message": queue.message,
         "pass_expires_at": iso(place.expires_at_ms) if admitted and place.expires_at_ms else None,
+        "pass_expires_in_ms": max(0, place.expires_at_ms - queue.now_ms) if admitted and place.expires_at_ms else None,
         "extensions_left": MOST_EXTENSIONS - place.extensions if admitted else 0,
     }
 
