@@ -4,11 +4,15 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import formataddr
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+
+from storefront.core.mail import check_mail_url, check_sender
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +50,9 @@ class Settings:
     currency: str
     tax_percent: int  # contained in the prices
     shop_name: str
+    shop_url: str  # where mails lead to; no slash at its end
+    mail_url: str | None  # None: this shop sends no mail
+    mail_from: str
     ops_username: str
     ops_password: str | None  # None: the ops pages stay closed
 
@@ -128,6 +135,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     database_url = read.database_url(f"sqlite:///{data_dir / 'shop.db'}")
     deployed = "DYNO" in environ or not database_url.startswith("sqlite")
     app_env = read.choice("APP_ENV", "production" if deployed else "development", ("development", "production"))
+    port = read.number("PORT", 8000, 1, 65535)
+    shop_name = environ.get("SHOP_NAME", "").strip() or "Stockbeat"
     settings = Settings(
         app_env=app_env,
         data_dir=data_dir,
@@ -135,7 +144,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         redis_url=read.redis_url("REDIS_URL"),
         stock_redis_url=read.redis_url("STOCK_REDIS_URL"),
         secret_key=_secret_key(read, data_dir, app_env),
-        port=read.number("PORT", 8000, 1, 65535),
+        port=port,
         web_processes=read.number("WEB_PROCESSES", 1, 1, 64),
         async_mode=read.choice("ASYNC_MODE", "eventlet", ("eventlet", "gevent", "threading")),
         hold_seconds=read.number("HOLD_SECONDS", 600, 1, 86_400),
@@ -147,7 +156,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         trusted_proxies=read.number("TRUSTED_PROXIES", int("DYNO" in environ), 0, 10),
         currency=read.take("CURRENCY", "EUR", "three capital letters (ISO 4217)", _currency),
         tax_percent=read.number("TAX_PERCENT", 0, 0, 50),
-        shop_name=environ.get("SHOP_NAME", "").strip() or "Stockbeat",
+        shop_name=shop_name,
+        **_mail(read, app_env, port, shop_name),
         ops_username=environ.get("OPS_USERNAME", "").strip() or "ops",
         ops_password=environ.get("OPS_PASSWORD") or None,
     )
@@ -156,6 +166,31 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     if read.problems:
         raise SettingsError("Stockbeat cannot start:\n" + "\n".join(read.problems))
     return settings
+
+
+def _mail(read: _Reader, app_env: str, port: int, shop_name: str) -> dict[str, Any]:
+    """How mail is sent. In development it is printed; elsewhere none is sent until all of it is said."""
+    developing = app_env == "development"
+    allowed = "console:, smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…"
+    mail_url = read.take("MAIL_URL", "console:" if developing else None, allowed, check_mail_url)
+    mail_from = read.take("MAIL_FROM", None, "an address such as Shop <shop@example.org>", check_sender)
+    shop_url = read.take("SHOP_URL", None, "the shop's address such as https://shop.example.org", _shop_url)
+    if mail_url and not developing:
+        for name, value in (("MAIL_FROM", mail_from), ("SHOP_URL", shop_url)):
+            if not value and not read.environ.get(name, "").strip():
+                read.problems.append(f"{name} is missing: mail is sent (MAIL_URL), so it has to be known.")
+    return {
+        "mail_url": mail_url,
+        "mail_from": mail_from or formataddr((shop_name, "shop@localhost")),
+        "shop_url": shop_url or f"http://localhost:{port}",
+    }
+
+
+def _shop_url(raw: str) -> str:
+    url = urlsplit(raw)
+    if url.scheme not in ("http", "https") or not url.hostname or url.query or url.fragment or not raw.isprintable():
+        raise ValueError(raw)
+    return raw.rstrip("/")
 
 
 def _currency(raw: str) -> str:

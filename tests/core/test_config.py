@@ -9,6 +9,7 @@ from flask import Flask
 
 from storefront.core import db
 from storefront.core.config import PROJECT_ROOT, SettingsError, load_settings, normalize_database_url
+from storefront.core.mail import check_sender
 
 
 def refusal(folder: Path, **environ: str) -> str:
@@ -18,6 +19,7 @@ def refusal(folder: Path, **environ: str) -> str:
     return str(caught.value)
 
 
+DEPLOYED = {"DATABASE_URL": "postgres://user:word@host/shop", "SECRET_KEY": "long and random"}
 WRONG = [
     ("PORT", "0", "from 1 to 65535"), ("PORT", "65536", "from 1 to 65535"), ("PORT", "http", "whole number"),
     ("PORT", "80.5", "whole number"), ("PORT", "9" * 5000, "whole number"),
@@ -26,6 +28,7 @@ WRONG = [
     ("HOLD_DURABILITY", "disk", "journal"), ("LOW_STOCK_THRESHOLD", "-1", "from 0"),
     ("PUSH_INTERVAL_MS", "0", "from 1"), ("CURRENCY", "euro", "three capital letters"), ("CURRENCY", "EU", "three"),
     ("TAX_PERCENT", "19.5", "whole number"), ("APP_ENV", "staging", "development"),
+    ("MAIL_FROM", "the shop", "shop@example.org"),
 ]  # fmt: skip
 
 
@@ -43,6 +46,7 @@ def test_a_wrong_setting_is_refused_with_name_value_and_what_is_allowed(
 @pytest.mark.parametrize("name, value, allowed", [
     ("REDIS_URL", "http://boss:hunter2@host", "redis://"), ("STOCK_REDIS_URL", "boss:hunter2", "redis://"),
     ("DATABASE_URL", "mysql://boss:hunter2@host/shop", "postgresql://"), ("DATABASE_URL", "hunter2", "sqlite:///"),
+    ("MAIL_URL", "http://boss:hunter2@host", "smtp://"), ("SHOP_URL", "hunter2", "https://"),
 ])  # fmt: skip
 def test_a_wrong_address_is_refused_without_showing_the_password_in_it(
     tmp_path: Path, name: str, value: str, allowed: str
@@ -120,6 +124,32 @@ def test_the_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     assert (settings.low_stock_threshold, settings.push_interval_ms) == (5, 40)
     assert settings.database_url.startswith("sqlite:///")
     assert (settings.redis_url, settings.stock_redis_url, settings.ops_password) == (None, None, None)
+
+
+def test_in_development_mail_is_printed(tmp_path: Path) -> None:
+    settings = load_settings({"DATA_DIR": str(tmp_path), "PORT": "9000", "SHOP_NAME": "Höhle, the"})
+
+    assert (settings.mail_url, settings.shop_url) == ("console:", "http://localhost:9000")
+    assert check_sender(settings.mail_from)
+
+
+def test_in_production_no_mail_is_sent_until_somebody_says_how(tmp_path: Path) -> None:
+    settings = load_settings({"DATA_DIR": str(tmp_path), **DEPLOYED})
+
+    assert settings.mail_url is None
+
+
+def test_where_mail_is_sent_its_sender_and_the_shops_address_must_be_known(tmp_path: Path) -> None:
+    message = refusal(tmp_path, **DEPLOYED, MAIL_URL="smtp://host")
+
+    assert "MAIL_FROM is missing" in message
+    assert "SHOP_URL is missing" in message
+
+
+def test_the_address_of_the_shop_has_no_slash_at_its_end(tmp_path: Path) -> None:
+    settings = load_settings({"DATA_DIR": str(tmp_path), "SHOP_URL": "https://shop.example.org/"})
+
+    assert settings.shop_url == "https://shop.example.org"
 
 
 def test_an_empty_setting_is_none(tmp_path: Path) -> None:
