@@ -35,8 +35,8 @@ class Tally:
 class Shopper(asyncio.Protocol):
     """Sends the same request again as soon as it is answered."""
 
-    def __init__(self, head: bytes, body: bytes, tally: Tally, begin: float):
-        self.head, self.body, self.tally, self.begin = head, body, tally, begin
+    def __init__(self, head: bytes, body: bytes, tally: Tally, begin: float, newcomers: bool):
+        self.head, self.body, self.tally, self.begin, self.newcomers = head, body, tally, begin, newcomers
         self.cookie = b""
         self.received = b""
         self.sent_at = 0.0
@@ -58,7 +58,7 @@ class Shopper(asyncio.Protocol):
             return
         self.received = b""
         self._note(int(head[9:12]))
-        cookie = None if self.cookie else COOKIE.search(head)
+        cookie = None if self.cookie or self.newcomers else COOKIE.search(head)
         if cookie:
             self.cookie = b"Cookie: " + cookie[1] + b"\r\n"
         self._send()
@@ -69,9 +69,14 @@ class Shopper(asyncio.Protocol):
             self.tally.statuses[status] += 1
 
 
-def run(port: int, method: str, path: str, body: bytes, shoppers: int, seconds: float) -> Tally:
-    """Let `shoppers` send one request over and over for `seconds` after a warm-up."""
-    return asyncio.run(_run(port, request_head(port, method, path, body), body, shoppers, seconds))
+def run(
+    port: int, method: str, path: str, body: bytes, shoppers: int, seconds: float, newcomers: bool = False
+) -> Tally:
+    """Let `shoppers` send one request over and over for `seconds` after a warm-up.
+
+    newcomers: they keep no cookie, so each request is that of somebody new.
+    """
+    return asyncio.run(_run(port, request_head(port, method, path, body), body, shoppers, seconds, newcomers))
 
 
 def request_head(port: int, method: str, path: str, body: bytes) -> bytes:
@@ -81,11 +86,11 @@ def request_head(port: int, method: str, path: str, body: bytes) -> bytes:
     return "\r\n".join([*lines, "Content-Type: application/json", ""]).encode()
 
 
-async def _run(port: int, head: bytes, body: bytes, shoppers: int, seconds: float) -> Tally:
+async def _run(port: int, head: bytes, body: bytes, shoppers: int, seconds: float, newcomers: bool) -> Tally:
     tally, begin = Tally(seconds), time.perf_counter() + WARM_UP_SECONDS
     loop = asyncio.get_running_loop()
     connections = [
-        await loop.create_connection(lambda: Shopper(head, body, tally, begin), "127.0.0.1", port)
+        await loop.create_connection(lambda: Shopper(head, body, tally, begin, newcomers), "127.0.0.1", port)
         for _ in range(shoppers)
     ]
     await asyncio.sleep(begin + seconds - time.perf_counter())

@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from storefront import cart, catalog, erp, live, ops, orders
 from storefront.catalog.events import variants_imported
-from storefront.core import db, deadline, errors, launch, log, money, redis, security
+from storefront.core import db, deadline, errors, launch, log, money, redis, security, sessions
 from storefront.core.config import PROJECT_ROOT, Settings, load_settings
 from storefront.core.tools import keep, take
 from storefront.orders.checkout import Till
@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None, *, serving: bool = False) -> Fl
     db.init_app(app, settings.database_url, serving)
     deadline.init_app(app)
     errors.init_app(app)
+    sessions.init_app(app)
     security.init_app(app)
     money.init_app(app)
     _keep_tools(app, settings)

@@ -10,6 +10,7 @@ from wtforms import ValidationError
 from storefront.core.errors import CrossOrigin, InvalidInput
 from storefront.core.strict_json import StrictJson
 
+FORMS = "application/x-www-form-urlencoded", "multipart/form-data"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 HEADERS = {
     "Content-Security-Policy": (
@@ -44,7 +45,7 @@ def _refuse_nul() -> None:
     """PostgreSQL has no NUL in its texts and cannot even compare with one."""
     if "\x00" in request.path:
         raise NotFound
-    if request.method not in SAFE_METHODS and any("\x00" in value for value in request.form.values()):
+    if request.mimetype in FORMS and any("\x00" in value for value in request.form.values()):
         raise InvalidInput("A field has a character that no text has.")
 
 

@@ -1,7 +1,5 @@
 """The waiting room over HTTP: JSON for programs."""
 
-from typing import Any
-
 from email_validator import EmailNotValidError, validate_email
 from flask import Blueprint, Flask, Response, jsonify, request
 
@@ -44,13 +42,11 @@ def cookie_of(slug: str) -> str:
     return f"ticket_{slug}"
 
 
-def hand_out(response: Response, slug: str, ticket: Ticket) -> str:
-    """Let the browser keep a ticket; return it as it is signed."""
-    signed = take("tickets").sign(slug, ticket)
+def keep_ticket(response: Response, slug: str, signed: str) -> None:
+    """Let the browser keep a ticket."""
     response.set_cookie(
         cookie_of(slug), signed, max_age=COOKIE_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
     )
-    return signed
 
 
 def join(slug: str, email: str) -> Joined:
@@ -98,19 +94,19 @@ def show(slug: str) -> Response:
 
 @api.post("/tickets")
 def take_ticket(slug: str) -> tuple[Response, int]:
-    body = request.get_json(silent=True) if request.data else {}
+    body = request.get_json(silent=True) if request.is_json and request.content_length != 0 else {}
     if not isinstance(body, dict) or not isinstance(body.get("email", ""), str):
         raise InvalidInput("Send a JSON object; email, where the sale asks for it, is a text.")
     joined = join(slug, body.get("email", ""))
-    answer: dict[str, Any] = {
-        "sale": slug,
-        "ordinal": joined.ticket.ordinal or None,
-        "position": joined.position,
-        "state": "admitted" if joined.state == "admitted" else "waiting",
-    }
-    response = Response(mimetype="application/json")
-    answer["ticket"] = hand_out(response, slug, joined.ticket)
-    response.data = jsonify(answer).data
+    signed = take("tickets").sign(slug, joined.ticket)
+    response = jsonify(
+        sale=slug,
+        ticket=signed,
+        ordinal=joined.ticket.ordinal or None,
+        position=joined.position,
+        state="admitted" if joined.state == "admitted" else "waiting",
+    )
+    keep_ticket(response, slug, signed)
     return response, 201 if joined.state == "joined" else 200
 
 
@@ -122,7 +118,7 @@ def show_ticket(slug: str) -> Response:
     response = jsonify(place_json(seen, place))
     response.headers["Cache-Control"] = "no-store"
     if place.ticket and cookie_of(slug) not in request.cookies:
-        hand_out(response, slug, place.ticket)
+        keep_ticket(response, slug, take("tickets").sign(slug, place.ticket))
     return response
 
 

@@ -139,6 +139,14 @@ def test_without_a_ticket_there_is_no_place(app: Flask, sale_of: Callable[..., S
     assert (answer.status_code, (answer.json or {})["code"]) == (404, "no_ticket")
 
 
+def test_an_empty_body_is_fine_whatever_it_says_it_is(app: Flask, sale_of: Callable[..., Sale]) -> None:
+    sale_of(units=0)
+
+    answer = visitor(app).post(TICKETS, data=b"", content_type="application/json")
+
+    assert answer.status_code == 201
+
+
 @pytest.mark.parametrize("body", [[1], {"email": 1}, "x"])
 def test_a_strange_body_is_refused(app: Flask, sale_of: Callable[..., Sale], body: object) -> None:
     sale_of(units=0)

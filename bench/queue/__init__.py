@@ -1,0 +1,16 @@
+"""Queue: a sale with a million people before it, 2,000 of them on real sockets, until the last unit is sold.
+
+One web process on a core of its own, real worker and clock. The crowd joins through the code that the
+routes call, gathered; some leave, some do not show up, the others buy.
+"""
+
+from bench.queue.joining import measure_joining
+from bench.queue.simulation import main as simulate
+
+__all__ = ["main"]
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure joining over HTTP, then a whole sale; `--people N` and `--viewers N` make it smaller."""
+    measure_joining()
+    simulate(words or [])
