@@ -73,3 +73,8 @@ def place_of(shop: RunningShop, slug: str, session: requests.Session) -> dict[st
 def cookies_of(session: requests.Session) -> str:
     """What a browser would send along with its handshake."""
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in session.cookies)
+
+
+def state_of(shop: RunningShop, slug: str) -> str | None:
+    """The state of a sale, or None while nothing can be said."""
+    return requests.get(f"{shop.url}/api/v1/sales/{slug}", timeout=10).json().get("state")

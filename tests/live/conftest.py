@@ -15,6 +15,7 @@ from storefront.core.redis import connect
 from storefront.core.tools import keep
 from storefront.live.relay import Relay
 from storefront.stock.stockroom import Stockroom
+from tests.backstage import Backstage, state_of
 from tests.cart.shelf import product_file
 from tests.running import RunningShop
 
@@ -114,3 +115,23 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
         (folder / "products.csv").write_text(product_file("10.00", {f"S{number}": 50 for number in range(30)}))
         shop.flask("catalog", "import", str(folder / "products.csv"))
         yield shop.start()
+
+
+@pytest.fixture(scope="session")
+def backstage(served: RunningShop) -> Iterator[Backstage]:
+    """Behind the scenes of `served`."""
+    backstage = Backstage(served)
+    yield backstage
+    backstage.close()
+
+
+@pytest.fixture
+def waiting_sale(backstage: Backstage, served: RunningShop) -> Callable[..., str]:
+    """A sale of `served` that is open and so slow that it lets nobody in: `waiting_sale("S1")`."""
+
+    def make(sku: str, **fields: Any) -> str:
+        slug = backstage.sale(sku, **{"rate": 0.0001, **fields})
+        wait_until(lambda: state_of(served, slug) == "open")
+        return slug
+
+    return make

@@ -9,7 +9,7 @@ import requests
 import socketio
 
 from storefront.waiting_room import keys
-from tests.backstage import Backstage, cookies_of, join, place_of
+from tests.backstage import Backstage, cookies_of, join, place_of, state_of
 from tests.live.conftest import wait_until
 from tests.running import RunningShop
 
@@ -35,13 +35,6 @@ class Watcher:
 Watch = Callable[..., Watcher]
 
 
-@pytest.fixture(scope="module")
-def backstage(served: RunningShop) -> Iterator[Backstage]:
-    backstage = Backstage(served)
-    yield backstage
-    backstage.close()
-
-
 @pytest.fixture
 def watch(served: RunningShop) -> Iterator[Watch]:
     """Somebody with a socket: `watch(session)`; it is closed after the test."""
@@ -54,22 +47,6 @@ def watch(served: RunningShop) -> Iterator[Watch]:
     yield open_one
     for one in opened:
         one.client.disconnect()
-
-
-@pytest.fixture
-def waiting_sale(backstage: Backstage, served: RunningShop) -> Callable[..., str]:
-    """A sale that is open and lets nobody in: `waiting_sale("S1")`."""
-
-    def make(sku: str, **fields: Any) -> str:
-        slug = backstage.sale(sku, **{"rate": 0.0001, **fields})
-        wait_until(lambda: state_of(served, slug) == "open")
-        return slug
-
-    return make
-
-
-def state_of(shop: RunningShop, slug: str) -> str | None:
-    return requests.get(f"{shop.url}/api/v1/sales/{slug}", timeout=10).json().get("state")
 
 
 def test_the_acknowledgement_says_how_the_sale_and_the_place_stand(

@@ -83,14 +83,13 @@ def _news(
         now = knowledge(sale, place)
         if now.digest != known.digest:
             return sale, place
+        quiet = known.at + watch.quiet_seconds - now.at if now.position != known.position else WAIT_SECONDS
+        if quiet <= 0:
+            return _as_of_now(slug, ticket, reader)
         patience = give_up_at - time.monotonic()
-        if now.position != known.position:
-            patience = min(patience, known.at + watch.quiet_seconds - now.at)
-            if patience <= 0:
-                return _as_of_now(slug, ticket, reader)
         if patience <= 0:
             return None
-        for letter in reader.wait(patience):
+        for letter in reader.wait(min(patience, quiet)):
             sale = letter.data if letter.event == "sale" else sale
             place = letter.data if letter.event == "place" else place
     return None
