@@ -50,7 +50,8 @@ class Viewer:
         key = base64.b64encode(os.urandom(16)).decode()
         writer.write(
             f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n{origin}Connection: Upgrade\r\n"
-            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nCookie: {cookie}\r\n\r\n".encode()
+            f"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n"
+            f"Cookie: {cookie}\r\n\r\n".encode()
         )
         await reader.readuntil(b"\r\n\r\n")
         writer.write(frame("40"))

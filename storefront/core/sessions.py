@@ -23,6 +23,7 @@ class Sessions(SecureCookieSessionInterface):
     """The sessions of one app, whose secret does not change."""
 
     serializer: Any = _Json
+    key_derivation = "django-concat"  # itsdangerous' own default; with Flask's each signing is two
 
     def __init__(self, app: Flask):
         self._app = app

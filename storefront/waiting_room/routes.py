@@ -94,7 +94,7 @@ def show(slug: str) -> Response:
 
 @api.post("/tickets")
 def take_ticket(slug: str) -> tuple[Response, int]:
-    body = request.get_json(silent=True) if request.is_json and request.content_length != 0 else {}
+    body = request.get_json(silent=True) if request.is_json and request.data else {}
     if not isinstance(body, dict) or not isinstance(body.get("email", ""), str):
         raise InvalidInput("Send a JSON object; email, where the sale asks for it, is a text.")
     joined = join(slug, body.get("email", ""))
