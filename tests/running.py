@@ -1,6 +1,7 @@
 """A whole shop in real processes, as `make run` starts it, but on a free port and in a folder of its own."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,7 +16,9 @@ import requests
 from storefront.core.embedded_redis import EmbeddedRedis
 
 ROOT = Path(__file__).resolve().parents[1]
-READY_SECONDS = 40.0
+READY_SECONDS = 120.0
+PORTS = range(20_000, 32_000)  # Linux takes those of outgoing connections from 32768 on, macOS from 49152
+DICE = random.SystemRandom()  # tests that run side by side, with one seed, must not come upon the same ports
 COMMANDS = {
     "web": [sys.executable, "wsgi.py"],
     "worker": [sys.executable, "-m", "workers"],
@@ -24,9 +27,16 @@ COMMANDS = {
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port on which nobody listens, and that the kernel gives to no outgoing connection before the shop takes it."""
+    while True:
+        port = DICE.choice(PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+            except OSError:
+                continue
+            return port
 
 
 class RunningShop:
@@ -91,8 +101,9 @@ class RunningShop:
             except requests.RequestException:
                 ready = False
             good = good + 1 if ready else 0
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the shop is not ready; see {self.logs()}")
+            ended = [name for name, process in self.processes.items() if process.poll() is not None]
+            if ended or time.monotonic() > deadline:
+                raise RuntimeError(f"the shop is not ready, {ended} have ended; see {self.logs()}")
             if not ready:
                 time.sleep(0.1)
 
@@ -103,7 +114,7 @@ class RunningShop:
             if process.poll() is None:
                 process.send_signal(number)
         for process in chosen:
-            process.wait(20)
+            process.wait(60)
 
     def flask(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a `flask` command beside the shop."""

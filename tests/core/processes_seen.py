@@ -1,8 +1,7 @@
-"""What tests look at from outside: ports, and processes that are there or gone."""
+"""What tests look at from outside: processes that are there or gone."""
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,13 +12,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[2]
 STUB_SHOP = Path(__file__).with_name("stub_shop")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(happened: Callable[[], object], seconds: float = 15.0) -> None:
+def wait_until(happened: Callable[[], object], seconds: float = 60.0) -> None:
     """Return once `happened()` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not happened():

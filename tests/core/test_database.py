@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.core.processes_seen import PROJECT_ROOT, end, free_port, make_stub_shop, processes_with, start, wait_until
+from tests.core.processes_seen import PROJECT_ROOT, end, make_stub_shop, processes_with, start, wait_until
 from tests.postgres import PostgresServer
+from tests.running import free_port
 
 WAITING = 5
 USE = """

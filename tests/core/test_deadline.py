@@ -31,10 +31,10 @@ def test_without_a_deadline_a_wait_may_take_all_it_wants() -> None:
 
 
 def test_a_wait_gets_what_the_deadline_leaves() -> None:
-    with deadline(0.5):
-        assert 0.3 < seconds_left(5) <= 0.5
+    with deadline(30):
+        assert 0 < seconds_left(60) <= 30
         assert seconds_left(0.1) == 0.1
-    assert seconds_left(5) == 5
+    assert seconds_left(60) == 60
 
 
 def test_what_is_well_has_a_moment_to_answer_even_then(client: Redis) -> None:
@@ -45,8 +45,8 @@ def test_what_is_well_has_a_moment_to_answer_even_then(client: Redis) -> None:
 
 
 def test_a_deadline_within_another_cannot_extend_it() -> None:
-    with deadline(0.5), deadline(9):
-        assert seconds_left(5) <= 0.5
+    with deadline(30), deadline(60):
+        assert seconds_left(90) <= 30
 
 
 def test_a_thread_that_a_request_starts_may_go_on_after_it() -> None:
@@ -69,14 +69,15 @@ def test_a_request_has_one_of_its_own(app: Flask) -> None:
     assert seconds_left(60) == 60
 
 
-def test_who_waits_for_a_connection_waits_no_longer(client: Redis) -> None:
+def test_who_waits_for_a_connection_waits_no_longer(client: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storefront.core.redis.POOL_WAIT_SECONDS", 60.0)
     held = client.connection_pool.get_connection()
     began = time.monotonic()
 
     with deadline(0.2), pytest.raises(redis.ConnectionError):
         client.ping()
 
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 30
     client.connection_pool.release(held)
 
 
@@ -89,7 +90,8 @@ def test_a_slow_answer_is_waited_for_no_longer_and_disturbs_nobody_later(client:
     assert client.get("units") == "5"
 
 
-def test_a_host_that_swallows_packets_is_not_waited_for_any_longer_either() -> None:
+def test_a_host_that_swallows_packets_is_not_waited_for_any_longer_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storefront.core.redis.CONNECT_SECONDS", 60.0)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as host:
         in_line = [socket.socket() for _ in range(3)]  # Linux takes one more than it was asked to
         for one in in_line:
@@ -101,6 +103,6 @@ def test_a_host_that_swallows_packets_is_not_waited_for_any_longer_either() -> N
         with deadline(0.2), pytest.raises(redis.TimeoutError):
             client.ping()
 
-        assert time.monotonic() - began < 0.9
+        assert time.monotonic() - began < 30
         for one in in_line:
             one.close()

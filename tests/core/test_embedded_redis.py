@@ -108,7 +108,7 @@ def test_who_started_the_server_may_leave_before_the_others(tmp_path: Path, user
 def test_no_orphan_stays_when_its_user_is_killed(tmp_path: Path, user: "subprocess.Popen[str]") -> None:
     user.kill()
 
-    wait_until(lambda: not processes_of(tmp_path), 5.0)
+    wait_until(lambda: not processes_of(tmp_path))
 
 
 def test_a_ctrl_c_in_the_terminal_does_not_reach_it(tmp_path: Path, user: "subprocess.Popen[str]") -> None:

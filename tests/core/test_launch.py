@@ -15,7 +15,8 @@ import pytest
 
 from storefront.core.embedded_redis import socket_path_of
 from storefront.core.launch import LaunchError, check_port
-from tests.core.processes_seen import end, free_port, make_stub_shop, processes_with, start, wait_until
+from tests.core.processes_seen import end, make_stub_shop, processes_with, start, wait_until
+from tests.running import free_port
 
 UP = ("-m", "flask", "up")
 
@@ -61,7 +62,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     shop = Shop(tmp_path / "shop")
     yield shop
     end(shop.up)
-    wait_until(lambda: not shop.left(), 10.0)
+    wait_until(lambda: not shop.left())
 
 
 def test_it_says_at_last_which_address_to_open_and_how_to_log_in(shop: Shop) -> None:
@@ -79,7 +80,7 @@ def test_a_stop_leaves_nothing_behind(shop: Shop, number: signal.Signals) -> Non
 
     up.send_signal(number)
 
-    assert up.wait(10) == 0
+    assert up.wait(60) == 0
     assert not shop.left()
 
 
@@ -90,7 +91,7 @@ def test_a_second_ctrl_c_is_harmless(shop: Shop) -> None:
         up.send_signal(signal.SIGINT)
         time.sleep(0.05)
 
-    assert up.wait(10) == 0
+    assert up.wait(60) == 0
     assert not shop.left()
 
 
@@ -103,14 +104,14 @@ def test_a_ctrl_c_while_it_starts_leaves_nothing_behind(shop: Shop) -> None:
 
     up.send_signal(signal.SIGINT)
 
-    assert up.wait(10) == 0
+    assert up.wait(60) == 0
     assert not shop.left()
 
 
 def test_nothing_outlives_a_kill_9(shop: Shop) -> None:
     shop.start_and_wait(WEB_PROCESSES="2").kill()
 
-    wait_until(lambda: not shop.left(), 8.0)
+    wait_until(lambda: not shop.left())
 
 
 def test_it_goes_when_the_process_that_started_it_is_killed(shop: Shop) -> None:
@@ -120,7 +121,7 @@ def test_it_goes_when_the_process_that_started_it_is_killed(shop: Shop) -> None:
 
     shop.up.kill()
 
-    wait_until(lambda: not shop.left(), 10.0)
+    wait_until(lambda: not shop.left())
 
 
 def test_when_one_process_ends_all_stop_and_it_is_named(shop: Shop) -> None:
@@ -129,7 +130,7 @@ def test_when_one_process_ends_all_stop_and_it_is_named(shop: Shop) -> None:
         if command == shop.sleep:
             os.kill(pid, signal.SIGKILL)
 
-    assert up.wait(10) == 1
+    assert up.wait(60) == 1
     assert re.search(r"(worker|clock) ended by itself", up.stdout.read() if up.stdout else "")
     assert not shop.left()
 
@@ -157,7 +158,7 @@ def test_a_second_start_finds_the_port_and_leaves_the_first_alone(shop: Shop) ->
 
     second = start(shop.folder, *UP, PORT=str(shop.port))
 
-    assert second.wait(10) == 1
+    assert second.wait(60) == 1
     second.communicate()
     connection = http.client.HTTPConnection("127.0.0.1", shop.port, timeout=5)
     connection.request("GET", "/healthz/ready")

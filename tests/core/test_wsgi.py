@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import socketio
 
-from tests.core.processes_seen import end, free_port, make_stub_shop, start, wait_until
+from tests.core.processes_seen import end, make_stub_shop, start, wait_until
+from tests.running import free_port
 
 Serve = Callable[..., "subprocess.Popen[str]"]
 
