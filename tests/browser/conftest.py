@@ -8,9 +8,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.chromium import NoChromium, launch_chromium
 from tests.browser.stocked_shop import StockedShop
-from tests.browser.visitor import Visitor
-
-PATIENCE_MS = 5_000
+from tests.browser.visitor import PATIENCE_MS, Visitor
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.stocked_shop import StockedShop
 from tests.browser.test_without_javascript import fill_in_address
-from tests.browser.visitor import Visitor, cart_count
+from tests.browser.visitor import OnTheWay, Visitor, cart_count
 
 Come = Callable[..., Visitor]
 
@@ -61,14 +61,13 @@ def test_a_guest_orders_and_the_cart_is_empty_in_every_tab(shop: StockedShop, vi
 def test_impatience_sends_the_order_once(shop: StockedShop, visitor: Come) -> None:
     page = open_checkout(shop, visitor())
     fill_in_address(page)
-    sent: list[Route] = []
-    page.route("**/checkout", lambda route: sent.append(route))
+    sent = OnTheWay(page, "**/checkout")
 
     page.get_by_role("button", name="Place order").focus()
     for _ in range(2):
         page.keyboard.press("Enter")
         page.wait_for_timeout(300)
-    sent[0].continue_()
+    sent.let_go(page)
 
     expect(page.locator("[data-order-status]")).to_have_text("Placed")
-    assert len(sent) == 1
+    assert len(sent.routes) == 1

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.stocked_shop import StockedShop
 from tests.browser.visitor import (
+    PATIENCE_MS,
     Visitor,
     badge,
     card_badge,
@@ -22,7 +23,7 @@ from tests.browser.visitor import (
     was_not_reloaded,
 )
 
-HOLD_SECONDS = 6
+HOLD_SECONDS = 15  # for all that a test does before they run out, on a slow machine too
 LATEST_SECONDS = 2.0  # after the deadline, every open page says so
 Come = Callable[..., Visitor]
 # Counts what a screen reader is made to say: changes of text in live regions once the page stands.
@@ -39,11 +40,25 @@ new MutationObserver((changes) => {
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
 
+# When an element said what, by the clock of this machine: it is looked at more rarely than it changes.
+NOTE_WORDS = """(element) => {
+  const note = () => said.push([Date.now() / 1000, element.textContent]);
+  const said = window.said = [];
+  note();
+  new MutationObserver(note).observe(element, { subtree: true, childList: true, characterData: true });
+}"""
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StockedShop]:
     with StockedShop(tmp_path_factory.mktemp("hasty-shop"), HOLD_SECONDS=str(HOLD_SECONDS)) as running:
         yield running
+
+
+def seconds_until_said(page: Page, words: str, since: float) -> float:
+    """How long after the time `since` the page's badge first said `words`."""
+    said: list[tuple[float, str]] = page.evaluate("window.said")
+    return next(at for at, text in said if at >= since and words in text) - since
 
 
 def tab_to(page: Page, name: str) -> None:
@@ -62,18 +77,21 @@ def test_every_open_browser_says_so_within_2_seconds_of_the_deadline(shop: Stock
     in_cart.open_holding(item).close()
     pages = [visitor().open_live(item.path), visitor().open_live(search_path(item)), in_cart.open_live("/cart")]
     badges = [badge(pages[0]), card_badge(pages[1], item), line_badge(pages[2], item)]
-    for page in pages:
+    for page, each in zip(pages, badges, strict=True):
         mark(page)
+        each.evaluate(NOTE_WORDS)
 
+    clicked = time.time()
     answer = shop.add(shop.shopper(), item.sku).json()
     for each in badges:
         expect(each).to_contain_text("Only 1 left!")
+    busy_seconds = max(seconds_until_said(page, "Only 1 left!", clicked) for page in pages)
 
     deadline = datetime.fromisoformat(answer["expires_at"]).timestamp()
     for each in badges:
-        left_ms = (deadline + LATEST_SECONDS - time.time()) * 1000
-        expect(each).to_contain_text("Only 3 left!", timeout=left_ms)
-    assert time.time() > deadline
+        expect(each).to_contain_text("Only 3 left!", timeout=HOLD_SECONDS * 1000 + PATIENCE_MS)
+    late = [seconds_until_said(page, "Only 3 left!", deadline) for page in pages]
+    assert max(late) <= LATEST_SECONDS + busy_seconds
     assert all(map(was_not_reloaded, pages))
 
 
@@ -87,7 +105,7 @@ def test_a_line_counts_down_quietly_ends_at_zero_and_can_be_held_again(shop: Sto
     expect(page.get_by_role("button", name="Hold again")).to_be_hidden()
     expect(clock(page)).to_have_attribute("aria-live", "off")
 
-    expect(line(page, item)).to_have_attribute("data-state", "expired", timeout=(HOLD_SECONDS + 2) * 1000)
+    expect(line(page, item)).to_have_attribute("data-state", "expired", timeout=HOLD_SECONDS * 1000 + PATIENCE_MS)
 
     announced = page.evaluate("window.announced")
     assert len(announced) <= 1, announced  # one warning, and no word each second
@@ -106,11 +124,11 @@ def test_a_hold_is_extended_by_keyboard_alone(shop: StockedShop, visitor: Come) 
     shopper = visitor()
     shopper.open_holding(item).close()
     page = shopper.open("/cart")
-    expect(clock(page)).to_have_text(re.compile("^00:0[1-4]$"))
+    expect(clock(page)).to_have_text(re.compile("^00:0[1-9]$"))
 
     tab_to(page, "Extend")
     page.keyboard.press("Enter")
 
     expect(page.get_by_text("You have more time.")).to_be_visible()
-    expect(clock(page)).to_have_text(re.compile("^00:0[56]$"))
+    expect(clock(page)).to_have_text(re.compile("^00:1[0-5]$"))
     expect(line(page, item)).to_have_attribute("data-state", "held")

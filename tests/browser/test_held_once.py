@@ -4,10 +4,10 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.stocked_shop import StockedShop
-from tests.browser.visitor import Visitor, badge, cart_count, hold, hold_button, line
+from tests.browser.visitor import OnTheWay, Visitor, badge, cart_count, hold, hold_button, line
 
 ADD = "**/api/v1/cart/items"
 
@@ -29,6 +29,12 @@ def standing_still(shop: StockedShop) -> Iterator[None]:
             process.send_signal(signal.SIGCONT)
 
 
+def middle_of(element: Locator) -> tuple[float, float]:
+    box = element.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def test_a_double_click_holds_once(shop: StockedShop, visitor: Callable[..., Visitor]) -> None:
     item = shop.item(units=3)
     page = visitor().open_live(item.path)
@@ -44,7 +50,8 @@ def test_a_double_click_without_javascript_holds_once(shop: StockedShop, visitor
     item = shop.item(units=3)
     page = visitor(java_script_enabled=False).open(item.path)
 
-    hold_button(page).dblclick(no_wait_after=True)
+    with standing_still(shop):  # else the second click may meet the page that comes after the first
+        page.mouse.dblclick(*middle_of(hold_button(page)))
     page.wait_for_url("**/cart")
 
     expect(cart_count(page)).to_have_text("1")
@@ -56,13 +63,12 @@ def test_a_second_click_without_javascript_before_the_shop_answers_the_first_hol
 ) -> None:
     item = shop.item(units=3)
     page = visitor(java_script_enabled=False).open(item.path)
-    button = hold_button(page).bounding_box()
-    assert button
+    button = middle_of(hold_button(page))
 
     with standing_still(shop):
         for _ in range(2):
             with page.expect_request(lambda request: request.method == "POST"):
-                page.mouse.click(button["x"] + 9, button["y"] + 9)  # a locator's click waits for the page to come
+                page.mouse.click(*button)  # a locator's click waits for the page to come
     page.wait_for_url("**/cart")
 
     expect(cart_count(page)).to_have_text("1")
@@ -76,19 +82,17 @@ def test_the_same_page_in_two_tabs_clicked_in_both_holds_once(
     shopper = visitor()
     hold(shopper.open_live(shop.item(units=3).path))  # the cookie is there: both tabs are the same shopper
     tabs = [shopper.open_live(item.path), shopper.open_live(item.path)]
-    on_the_way: list[Route] = []
-    shopper.context.route(ADD, lambda route: on_the_way.append(route))
+    on_the_way = OnTheWay(shopper.context, ADD)
 
     for tab in tabs:
         tab.bring_to_front()
         hold_button(tab).click()
         expect(hold_button(tab)).to_have_text("Reserved")
-    for route in on_the_way:
-        route.continue_()
+    on_the_way.let_go(tabs[0], count=2)
 
     for tab in tabs:
         expect(tab.locator("[data-hold-note]")).to_have_text("Reserved for you: 1 in your cart.")
-    assert len(on_the_way) == 2
+    assert len(on_the_way.routes) == 2
     assert shop.available(item.sku) == 2
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from playwright.sync_api import Route, expect
 
 from tests.browser.stocked_shop import StockedShop
-from tests.browser.visitor import Visitor, badge, cart_count, hold_button
+from tests.browser.visitor import OnTheWay, Visitor, badge, cart_count, hold_button
 
 ADD = "**/api/v1/cart/items"
 
@@ -13,15 +13,14 @@ ADD = "**/api/v1/cart/items"
 def test_reserved_is_shown_before_the_answer_arrives(shop: StockedShop, visitor: Callable[..., Visitor]) -> None:
     item = shop.item(units=3)
     page = visitor().open_live(item.path)
-    on_the_way: list[Route] = []
-    page.route(ADD, lambda route: on_the_way.append(route))
+    on_the_way = OnTheWay(page, ADD)
 
     hold_button(page).click()
 
     expect(hold_button(page)).to_have_text("Reserved")
     expect(cart_count(page)).to_have_text("1")
     assert shop.available(item.sku) == 3
-    on_the_way[0].continue_()
+    on_the_way.let_go(page)
     expect(page.locator("[data-hold-note]")).to_have_text("Reserved for you: 1 in your cart.")
     expect(page.get_by_role("link", name="Go to your cart")).to_be_visible()
     assert shop.available(item.sku) == 2
@@ -33,18 +32,20 @@ def test_a_refusal_takes_reserved_back_says_why_and_puts_the_badge_right(
     item = shop.item(units=1)
     slow = visitor()
     slow.expects("409", "ERR_FAILED")
-    for live in ("**/static/vendor/**", "**/live/**"):  # nobody tells this page that another was faster
+    for live in (
+        "**/static/vendor/**",
+        "**/live/**",
+        "**/api/v1/stock**",
+    ):  # nobody tells this page that another was faster
         slow.context.route(live, lambda route: route.abort())
     page = slow.open(item.path)
-    on_the_way: list[Route] = []
-    page.route(ADD, lambda route: on_the_way.append(route))
+    on_the_way = OnTheWay(page, ADD)
     shop.add(shop.shopper(), item.sku)
-    page.route("**/api/v1/stock**", lambda route: route.abort())
     expect(badge(page)).to_contain_text("Only 1 left!")
 
     hold_button(page).click()
     expect(hold_button(page)).to_have_text("Reserved")
-    on_the_way[0].continue_()
+    on_the_way.let_go(page)
 
     expect(page.get_by_role("alert")).to_contain_text("someone was faster")
     expect(badge(page)).to_contain_text("Sold out")

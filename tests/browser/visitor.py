@@ -1,10 +1,13 @@
 """Somebody with a browser of his own, and what he sees on the shop's pages."""
 
 import re
+import time
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Locator, Page, Route, expect
 
 from tests.browser.stocked_shop import Item
+
+PATIENCE_MS = 15_000  # with what will come about on the slowest machine; where time counts, the test says how much
 
 
 class Visitor:
@@ -53,7 +56,24 @@ class Visitor:
             pass  # the browser is gone; the test has failed on that already
 
 
-def expect_transport(page: Page, name: str, timeout_ms: float = 12_000) -> None:
+class OnTheWay:
+    """Requests that match `pattern`, which do not reach the shop before they are let go."""
+
+    def __init__(self, pages: Page | BrowserContext, pattern: str):
+        self.routes: list[Route] = []
+        pages.route(pattern, lambda route: self.routes.append(route))
+
+    def let_go(self, page: Page, count: int = 1) -> None:
+        """Wait until so many have been sent, and let all go."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while len(self.routes) < count:
+            assert time.monotonic() < deadline, f"{len(self.routes)} requests were sent"
+            page.wait_for_timeout(20)  # Playwright calls back only while it is waited for
+        for route in self.routes:
+            route.continue_()
+
+
+def expect_transport(page: Page, name: str, timeout_ms: float = PATIENCE_MS) -> None:
     expect(page.locator("html")).to_have_attribute("data-transport", name, timeout=timeout_ms)
 
 
