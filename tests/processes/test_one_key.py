@@ -1,5 +1,6 @@
 """A hundred requests with one Idempotency-Key, at once, over two web processes."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,12 +12,18 @@ from tests.cart.shelf import DETAILS, all_at_once
 from tests.running import RunningShop
 
 TIMES = 100
+PATIENCE_SECONDS = 60.0
 
 
 def post(shop: RunningShop, cookies: RequestsCookieJar, path: str, body: Any) -> requests.Response:
-    """One of the hundred, on a connection of its own."""
+    """One of the hundred, on a connection of its own; who is told to come again does, as long as that takes."""
     headers = {"Origin": shop.url, "Idempotency-Key": f"the key of {path}"}
-    return requests.post(f"{shop.url}{path}", json=body, headers=headers, cookies=cookies, timeout=30)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        answer = requests.post(f"{shop.url}{path}", json=body, headers=headers, cookies=cookies, timeout=30)
+        if "Retry-After" not in answer.headers or time.monotonic() > until:
+            return answer
+        time.sleep(int(answer.headers["Retry-After"]))
 
 
 def outcomes(answers: list[requests.Response]) -> set[tuple[int, str]]:

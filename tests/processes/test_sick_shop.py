@@ -67,7 +67,8 @@ def disk_fails(ward: Ward) -> None:
 def fills_up(ward: Ward) -> None:
     """And stays full until the worker has run against it."""
     ward.redis.config_set("maxmemory", 1)
-    wait_until(lambda: "Redis does not let us work" in (ward.shop.folder / "worker.1.log").read_text())
+    log = ward.shop.folder / "worker.1.log"
+    wait_until(lambda: "Redis does not let us work" in log.read_text(), seconds=60)
 
 
 def setting(name: str, ill: int, well: int) -> Illness:
@@ -157,7 +158,7 @@ def test_a_shop_that_starts_before_its_redis_and_database_waits_for_them(ward: W
 
     ward.shop.spawn()
     started = ward.running()
-    wait_until(lambda: all(size > said[name] for name, size in ward.log_sizes().items()), seconds=20)
+    wait_until(lambda: all(size > said[name] for name, size in ward.log_sizes().items()), seconds=60)
     ward.line.set(refuse=False)
     if patient:
         patient.start()

@@ -10,6 +10,7 @@ from pathlib import Path
 import requests
 from redis import Redis
 
+from storefront.core.redis import connect
 from tests.cart.shelf import product_file
 from tests.chaos.shop_redis import Proxy
 from tests.processes.asking import UNITS, Answer, Page, Told, as_answer, ask_all, questions
@@ -45,9 +46,14 @@ class Ward:
         return [path.name for path in self.shop.folder.glob("*.log") if "Traceback" in path.read_text()]
 
     def last_job(self) -> str:
-        """The id of the last expiry of holds that a worker has finished."""
-        finished = map(str, self.redis.zrange("rq:finished:default", 0, -1))
-        return max(one for one in finished if one.startswith("expire-holds"))
+        return last_expiry(f"unix://{self.shop.redis.socket_path}")
+
+
+def last_expiry(redis_url: str) -> str:
+    """The id of the last expiry of holds that a worker has finished; empty where there was none lately."""
+    with connect(redis_url) as redis:
+        finished = map(str, redis.zrange("rq:finished:default", 0, -1))
+        return max((one for one in finished if one.startswith("expire-holds")), default="")
 
 
 @dataclass(frozen=True)
