@@ -1,9 +1,10 @@
 // Viewers with the official client, each over the transports it is told to use.
-// node official_client.mjs URL SKU VIEWERS TRANSPORTS(comma) -> one line "watching", then on stdin's end a line of JSON:
+// node official_client.mjs URL SKU VIEWERS TRANSPORTS(comma) UNTIL -> one line "watching", then on stdin's end, once all
+// have heard of UNTIL units (if it is given, and for 20 s at the most), a line of JSON:
 // [{"transport": the one in use, "heard": [[version, available], …]}, …]
 import { io } from "socket.io-client";
 
-const [url, sku, viewers, transports] = process.argv.slice(2);
+const [url, sku, viewers, transports, until] = process.argv.slice(2);
 
 async function watch() {
   const socket = io(url, {
@@ -23,7 +24,9 @@ async function watch() {
 
 const all = await Promise.all(Array.from({ length: Number(viewers) }, watch));
 console.log("watching");
-process.stdin.on("end", () => {
+const haveHeard = () => all.every(({ heard }) => heard.at(-1)[1] === Number(until));
+process.stdin.on("end", async () => {
+  for (let beat = 0; until && !haveHeard() && beat < 1_000; beat += 1) await new Promise((next) => setTimeout(next, 20));
   const told = all.map(({ socket, heard }) => ({ transport: socket.io.engine.transport.name, heard }));
   console.log(JSON.stringify(told));
   process.exit(0);

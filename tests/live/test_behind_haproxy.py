@@ -64,7 +64,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProxiedShop]:
     ("sku", "transports"), [("MUG", "websocket"), ("CAP", "polling"), ("HAT", "polling,websocket")]
 )
 def test_every_transport_of_the_official_client_works(shop: ProxiedShop, sku: str, transports: str) -> None:
-    heard = viewers(shop, sku, transports, partial(take_ten, shop, sku))
+    heard = viewers(shop, sku, transports, partial(take_ten, shop, sku), until=40)
 
     assert [one["heard"][-1][1] for one in heard] == [40] * VIEWERS
 
@@ -84,7 +84,7 @@ def test_events_come_through_at_once(shop: ProxiedShop) -> None:
         shop.add(shop.shopper(), "MUG")
         next(line for line in lines if line.startswith("data:"))
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4  # and not when the stream ends
 
 
 def test_a_process_that_stops_hands_its_shoppers_to_the_other(shop: ProxiedShop) -> None:

@@ -246,7 +246,10 @@ def test_the_stream_and_the_poll_of_every_process_hear_a_change(served: RunningS
 def test_a_socket_that_asks_too_often_is_told_so_and_others_are_served(served: RunningShop, connect: Connect) -> None:
     hasty, patient = connect(), connect()
 
-    answers = [hasty.client.call("watch", {"skus": ["S24"]}) for _ in range(200)]
+    answers: list[Any] = []
+    for _ in range(200):  # without waiting, else a slow machine asks no more than is allowed
+        hasty.client.emit("watch", {"skus": ["S24"]}, callback=answers.append)
+    wait_until(lambda: len(answers) == 200, seconds=30)
 
     refused = [answer for answer in answers if answer.get("code") == "too_many_events"]
     assert 0 < len(refused) <= 200 - 60
@@ -264,4 +267,4 @@ def test_a_socket_that_floods_is_cut(served: RunningShop, connect: Connect) -> N
         if not gone.is_set():
             flood.client.emit("watch", {"skus": ["S24"]})
 
-    assert gone.wait(5)
+    assert gone.wait(30)
