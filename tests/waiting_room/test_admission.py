@@ -1,5 +1,6 @@
 """Admission: who is let in, when, and how many."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -54,10 +55,12 @@ def test_the_rate_bounds_how_many_are_let_in(
     for number in range(10):
         join(f"shopper-{number}")
 
+    began = time.monotonic()
     tick.tick_all(room)
     tick.tick_all(room)
+    seconds = time.monotonic() - began
 
-    assert queue.look(room, "drop")[0].admitted <= 3  # two for the first second, and what the ticks took
+    assert queue.look(room, "drop")[0].admitted <= 2 + 2 * seconds  # two for the first second, and what the ticks took
 
 
 def test_never_more_are_in_than_the_cap(
