@@ -12,6 +12,8 @@ from flask_socketio import SocketIO
 from storefront.core import launch
 from storefront.core.config import load_settings
 
+MOST_SECONDS = 60  # that a test keeps a request waiting
+
 
 def create_app(serving: bool = False) -> Flask:
     app = Flask(__name__)
@@ -26,7 +28,10 @@ def create_app(serving: bool = False) -> Flask:
 
     @app.get("/slow")
     def slow() -> str:
-        time.sleep(1.0)
+        Path("slow-began").touch()
+        until = time.monotonic() + MOST_SECONDS
+        while not Path("slow-may-end").exists() and time.monotonic() < until:
+            time.sleep(0.01)
         return "finished"
 
     @app.get("/live/stream")
