@@ -12,7 +12,7 @@ from tests.cart.shelf import DETAILS, all_at_once
 from tests.running import RunningShop
 
 TIMES = 100
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 def post(shop: RunningShop, cookies: RequestsCookieJar, path: str, body: Any) -> requests.Response:
