@@ -7,6 +7,7 @@ from storefront.core.db import db
 from storefront.core.tools import take
 from storefront.stock import rebuild, repair, reservations
 from storefront.waiting_room.tick import tick_all
+from storefront.waiting_room.waiting_list import entries, units
 
 
 def expire_holds() -> dict[str, int]:
@@ -29,3 +30,16 @@ def forget_keys() -> dict[str, int]:
     """Forget the answers of requests whose idempotency keys are older than 48 hours."""
     before_ms = int((time.time() - idempotency.KEPT_SECONDS) * 1000)
     return {"forgotten": idempotency.forget(db.engine, before_ms)}
+
+
+def mail_waiting_lists() -> dict[str, int]:
+    """Write to those on waiting lists whose sale has units again; send what is due, in a shop that sends mail."""
+    postman = take("postman")
+    if postman is None:
+        return {"told": 0, "begun": 0}
+    return {"told": units.tell(take("stockroom")), "begun": int(postman.start())}
+
+
+def forget_addresses() -> dict[str, int]:
+    """Forget addresses on waiting lists that nobody confirmed in time, and those that have been told."""
+    return {"forgotten": entries.forget_old(take("stockroom"))}

@@ -20,5 +20,7 @@ PLAN = (
     Periodic("expire-holds", "workers.jobs.expire_holds", 1, urgent=True),
     Periodic("tick-sales", "workers.jobs.tick_sales", 0.5),
     Periodic("repair-stock", "workers.jobs.repair_stock", 5, urgent=True),
+    Periodic("mail-waiting-lists", "workers.jobs.mail_waiting_lists", 5),
     Periodic("forget-keys", "workers.jobs.forget_keys", 3600),
+    Periodic("forget-addresses", "workers.jobs.forget_addresses", 3600),
 )

@@ -96,6 +96,24 @@ def upgrade():
         sa.UniqueConstraint("sale_id", "email", name=op.f("uq_waiting_list_sale_id")),
         sa.UniqueConstraint("token", name=op.f("uq_waiting_list_token")),
     )
+    op.create_index("ix_waiting_list_email", "waiting_list", ["email"], unique=False)
+    op.create_table(
+        "waiting_list_mails",
+        sa.Column("id", BigId, nullable=False),
+        sa.Column("entry_id", BigId, nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("due_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("sent_at_ms", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint("kind IN ('confirm', 'units')", name=op.f("ck_waiting_list_mails_kind")),
+        sa.ForeignKeyConstraint(
+            ["entry_id"], ["waiting_list.id"], name=op.f("fk_waiting_list_mails_entry_id_waiting_list")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_waiting_list_mails")),
+    )
+    op.create_index("ix_waiting_list_mails_due_at_ms", "waiting_list_mails", ["due_at_ms"], unique=False)
+    op.create_index("ix_waiting_list_mails_entry_id", "waiting_list_mails", ["entry_id"], unique=False)
 
 
 def downgrade():

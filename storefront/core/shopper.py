@@ -21,3 +21,9 @@ def shopper_at_change() -> str:
         session["day"] = today
         session.setdefault("shopper", uuid4().hex)
     return session["shopper"]
+
+
+def remember_email(email: str) -> None:
+    """Keep an address that the shopper has given, so that he need not type it again."""
+    if session.get("email") != email:
+        session["email"] = email

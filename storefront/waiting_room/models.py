@@ -89,12 +89,33 @@ class WaitingListEntry(db.Model):
     """Somebody who wants a message when a sold-out sale has units again; kept once he has confirmed his address."""
 
     __tablename__ = "waiting_list"
-    __table_args__ = (UniqueConstraint("sale_id", "email"),)
+    __table_args__ = (
+        UniqueConstraint("sale_id", "email"),
+        Index("ix_waiting_list_email", "email"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     sale_id: Mapped[int] = mapped_column(ForeignKey("sales.id"))
-    email: Mapped[str] = mapped_column(String(254))
+    email: Mapped[str] = mapped_column(String(254))  # in small letters
     token: Mapped[str] = mapped_column(String(64), unique=True)
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     confirmed_at_ms: Mapped[int | None] = mapped_column(BigInteger)
     told_at_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class WaitingListMail(db.Model):
+    """A mail to somebody on a waiting list: written here first, then sent by a job."""
+
+    __tablename__ = "waiting_list_mails"
+    __table_args__ = (
+        CheckConstraint("kind IN ('confirm', 'units')", name="kind"),
+        Index("ix_waiting_list_mails_due_at_ms", "due_at_ms"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey("waiting_list.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))  # please confirm, or: there are units again
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    due_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # of the next try; NULL: sent, or given up
+    tries: Mapped[int] = mapped_column(default=0)
+    sent_at_ms: Mapped[int | None] = mapped_column(BigInteger)

@@ -4,19 +4,14 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from email import message_from_bytes, policy
-from email.message import EmailMessage
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult
 
 from storefront.core import mail as mail_module
 from storefront.core.mail import Mail, Mailer, MailFailed, MailRefused, check_mail_url, check_sender, open_mailer
-from tests.running import free_port
+from tests.postbox import Postbox
 
 MAIL = Mail(
     to="ada@example.org", subject="It is back", text="Hello Ada,\n\nit is back – for now.\n", id="mail-7",
@@ -25,53 +20,15 @@ MAIL = Mail(
 SENDER = "The Shop <shop@example.org>"
 
 
-@dataclass
-class Postbox:
-    """What an SMTP server was given, and how it behaves."""
-
-    answer_to_rcpt: str = "250 OK"
-    hangs_up_at_quit: bool = False
-    wire: bytes = b""  # the last mail as it came
-    mails: list[EmailMessage] = field(default_factory=list)
-    logins: list[tuple[bytes, bytes]] = field(default_factory=list)
-
-    async def handle_RCPT(self, server: SMTP, session: Any, envelope: Any, address: str, options: Any) -> str:
-        envelope.rcpt_tos.append(address)
-        return self.answer_to_rcpt
-
-    async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
-        self.wire = envelope.content
-        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
-        return "250 OK"
-
-    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
-        if self.hangs_up_at_quit:
-            server.transport.abort()
-        return "221 Bye"
-
-    def authenticate(self, server: SMTP, session: Any, envelope: Any, mechanism: str, login: Any) -> AuthResult:
-        self.logins.append((login.login, login.password))
-        return AuthResult(success=True)
+@pytest.fixture
+def postbox() -> Iterator[Postbox]:
+    with Postbox() as postbox:
+        yield postbox
 
 
 @pytest.fixture
-def postbox() -> Postbox:
-    return Postbox()
-
-
-@pytest.fixture
-def serve(postbox: Postbox) -> Iterator[Callable[..., int]]:
-    """Start an SMTP server for `postbox` with options of aiosmtpd's; give its port."""
-    controllers: list[Controller] = []
-
-    def start(**options: Any) -> int:
-        controllers.append(Controller(postbox, hostname="127.0.0.1", port=free_port(), **options))
-        controllers[0].start()
-        return controllers[0].port
-
-    yield start
-    for controller in controllers:
-        controller.stop()
+def serve(postbox: Postbox) -> Callable[..., int]:
+    return postbox.serve
 
 
 @pytest.fixture(scope="session")
@@ -100,12 +57,12 @@ def mailer(port: int, scheme: str = "smtp", login: str = "", host: str = "localh
 def test_a_mail_arrives_as_it_was_written(postbox: Postbox, serve: Callable[..., int]) -> None:
     mailer(serve(), host="127.0.0.1").send(MAIL)
 
-    (mail,) = postbox.mails
+    (mail,), (text,) = postbox.mails, postbox.texts()
     assert (mail["From"], mail["To"], mail["Subject"]) == (SENDER, "ada@example.org", "It is back")
     assert mail["Message-ID"] == "<mail-7@example.org>"
     assert f"List-Unsubscribe: <{MAIL.unsubscribe_url}>\r\n".encode() in postbox.wire
     assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail.get_content().replace("\r\n", "\n") == MAIL.text
+    assert text == MAIL.text
 
 
 @pytest.mark.parametrize("answer, error", [("550 No such user", MailRefused), ("450 Try again later", MailFailed)])

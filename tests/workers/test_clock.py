@@ -39,7 +39,7 @@ def redis_at(seconds: int) -> Redis:
 
 def expected(*seconds: int) -> set[str]:
     """The ids of the jobs of these moments."""
-    return {f"{periodic.name}-{second // periodic.every_seconds}" for periodic in PLAN for second in seconds}
+    return {f"{periodic.name}-{int(second / periodic.every_seconds)}" for periodic in PLAN for second in seconds}
 
 
 def test_one_clock_enqueues_every_job_of_the_plan_in_its_slot(queue: Queue) -> None:
