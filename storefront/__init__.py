@@ -20,6 +20,7 @@ from storefront.stock.rebuild import BackgroundRebuild
 from storefront.stock.stockroom import Stockroom
 from storefront.waiting_room import passes
 from storefront.waiting_room import routes as waiting_room
+from storefront.waiting_room.pages import routes as waiting_room_pages
 from storefront.waiting_room.waiting_list import routes as waiting_list
 
 SOCKET_IO_CLIENT = PROJECT_ROOT / "node_modules" / "socket.io-client" / "dist"
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None, *, serving: bool = False) -> Fl
     for folder in (catalog, cart, orders, live):
         folder.init_app(app)
     waiting_room.init_app(app)
+    waiting_room_pages.init_app(app)
     waiting_list.init_app(app, settings)
     ops.init_app(app, settings)
     launch.init_app(app)

@@ -2,6 +2,7 @@
 
 from email_validator import EmailNotValidError, validate_email
 from flask import Blueprint, Flask, Response, jsonify, request
+from werkzeug.wrappers import Response as BaseResponse
 
 from storefront.core.errors import InvalidInput
 from storefront.core.shopper import shopper, shopper_at_change
@@ -42,7 +43,7 @@ def cookie_of(slug: str) -> str:
     return f"ticket_{slug}"
 
 
-def keep_ticket(response: Response, slug: str, signed: str) -> None:
+def keep_ticket(response: BaseResponse, slug: str, signed: str) -> None:
     """Let the browser keep a ticket."""
     response.set_cookie(
         cookie_of(slug), signed, max_age=COOKIE_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -229,3 +230,20 @@ def head_of(sale: Sale) -> list[str | int]:
         "limit_units": sale.limit_units, "one_per_email": int(sale.one_per_email),
     }  # fmt: skip
     return [part for pair in fields.items() for part in pair]
+
+
+# --- what pages ask
+
+
+def gates(room: Stockroom, skus: Sequence[str]) -> dict[str, str]:
+    """Which of `skus` are sold through a sale: SKU -> its slug."""
+    query = select(StockLevel.sku, StockLevel.sale).where(StockLevel.sku.in_(skus), StockLevel.sale.is_not(None))
+    with Session(room.engine) as session:
+        return {sku: slug for sku, slug in session.execute(query) if slug}
+
+
+def on_show(room: Stockroom, most: int = 3) -> list[Sale]:
+    """The sales that the front page speaks of: those next to open, or open longest, first."""
+    query = select(Sale).where(Sale.state.not_in(("closed", "draining"))).order_by(Sale.opens_at_ms).limit(most)
+    with Session(room.engine, expire_on_commit=False) as session:
+        return list(session.scalars(query))

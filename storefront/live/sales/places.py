@@ -118,12 +118,12 @@ class Places:
             sale.epoch = seen.epoch
         if not (person and ticket):
             return Watch(sale_json(seen), None, 0.0, end)
+        never_here = _never_here(ticket, places[0])
         place = self._note(person, seen, places[0])
         if person.told is None:
             person.told = place
         elif differs(person.told, place):
             person.due_at = 0.0  # for his other lines
-        never_here = places[0].state == "none" and not ticket.epoch
         return Watch(sale_json(seen), None if never_here else place, _pause(seen, places[0]), end)
 
     def _end(self, sale: Watched, person: Person | None, reader: Reader) -> None:
@@ -213,10 +213,12 @@ class Places:
 
     def _tell_each(self, people: Sequence[Person], seen: Queue, places: Sequence[Place]) -> None:
         for index, (person, place) in enumerate(zip(people, places, strict=True), 1):
+            is_silent = person.told is None and _never_here(person.ticket, place)
             told = self._note(person, seen, place)
             if person.told is None or differs(person.told, told):
                 person.told = told
-                _send(person.readers, Letter("place", told))
+                if not is_silent:
+                    _send(person.readers, Letter("place", told))
             if index % BREATH == 0:
                 time.sleep(0)  # others want to run, too
 
@@ -281,6 +283,10 @@ def _send(readers: Iterable[Reader], letter: Letter) -> None:
         reader.read(letter)
         if index % BREATH == 0:
             time.sleep(0)
+
+
+def _never_here(ticket: Ticket, place: Place) -> bool:
+    return place.state == "none" and not ticket.epoch
 
 
 def _newer(known: Ticket, shown: Ticket) -> Ticket:

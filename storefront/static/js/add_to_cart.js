@@ -10,7 +10,7 @@ const UNANSWERED = 'The shop did not answer, and this may not be held. Please tr
  * Makes a hold form answer at once: "Reserved" on the click, taken back with the reason if the shop says no.
  *
  * element: a [data-hold-form], a plain form without this; feed: live levels; cart: what the shopper holds.
- * Gives {choose(sku)}, which points the form at another SKU. One click_id belongs to one intent: it is kept
+ * Gives {choose(sku, sale)}, which points the form at another SKU; sale: slug of the sale that sells it, if any. One click_id belongs to one intent: it is kept
  * while no answer came, so that trying again cannot hold twice, and renewed after each answer.
  */
 export function addToCart(element, feed, cart) {
@@ -19,6 +19,8 @@ export function addToCart(element, feed, cart) {
   const alert = element.querySelector('[data-hold-alert]');
   const { sku, quantity, click_id: clickId, seen, back } = element.elements;
   const next = element.querySelector('[data-hold-next]');
+  const row = element.querySelector('[data-hold-row]');
+  const gate = element.querySelector('[data-hold-sale]');
   let busy = false;
   let stop;
 
@@ -36,6 +38,12 @@ export function addToCart(element, feed, cart) {
     note.textContent = '';
     alert.textContent = '';
     place.textContent = words;
+  };
+
+  const showGate = (sale) => {
+    row.hidden = Boolean(sale);
+    gate.hidden = !sale;
+    if (sale) gate.querySelector('[data-hold-sale-link]').href = `/sales/${encodeURIComponent(sale)}`;
   };
 
   const begin = (intent) => {
@@ -71,6 +79,7 @@ export function addToCart(element, feed, cart) {
   const refused = (intent, problem) => {
     cart.expect(intent.sku, intent.seen);
     if (problem.status < 500) clickId.value = newClickId();
+    if (problem.code === 'pass_required') showGate(problem.sale);
     if (Number.isInteger(problem.available)) learn(intent, problem);
     say(alert, refusalWords(problem));
     end();
@@ -102,8 +111,9 @@ export function addToCart(element, feed, cart) {
     learn(intent, answer);
   };
 
-  const choose = (chosen) => {
+  const choose = (chosen, sale) => {
     stop?.();
+    showGate(sale);
     if (sku.value !== chosen) clickId.value = newClickId();
     sku.value = chosen;
     back.value = `${location.pathname}?sku=${encodeURIComponent(chosen)}`;

@@ -2,19 +2,21 @@ import { countdownWords } from './countdown_words.js';
 
 const WARNING_MS = 60_000;
 
-/** When the page's answer came, on the clock of performance.now(): what the server said holds from there. */
-const answeredAt = () => performance.getEntriesByType('navigation')[0]?.responseStart ?? 0;
+/** When the answer with this element came, on the clock of performance.now(): what the server said holds from there. */
+const answeredAt = ({ dataset }) =>
+  Number(dataset.answeredAt) || (performance.getEntriesByType('navigation')[0]?.responseStart ?? 0);
 
 /**
  * Counts a hold down by the server's measure, never by the clock of the device.
  *
- * element: a [data-countdown] with data-expires-in-ms and perhaps data-sku; cart: tells of a hold that was extended
+ * element: a [data-countdown] with data-expires-in-ms and perhaps data-sku, and data-answered-at where it came later
+ * than the page; cart: tells of a hold that was extended
  * elsewhere. It fires "holdended" and "holdrenewed" (both bubble). Screen readers hear one polite warning.
  */
 export function holdCountdown(element, cart) {
   const clock = element.querySelector('[data-countdown-clock]');
   const warning = element.querySelector('[data-countdown-warning]');
-  let endsAt = answeredAt() + Number(element.dataset.expiresInMs);
+  let endsAt = answeredAt(element) + Number(element.dataset.expiresInMs);
   let over = false;
   let timer;
 

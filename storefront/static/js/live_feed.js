@@ -13,16 +13,20 @@ const CLIMB_MS = 60_000; // on a lower rung, try the top again after this; each 
 const GATHER_MS = 20; // badges that come and go together are one request
 const RECHECK_MS = 2_000; // while stock is being checked, ask again after one to two times this
 
+const SALE_EVENTS = ['sale', 'place', 'admitted'];
+
 const named = (skus) => skus.map((sku) => `sku=${encodeURIComponent(sku)}`).join('&');
 
-async function readStock(url, { signal, forget }) {
+async function read(url, { signal, forget }) {
   const response = await fetch(url, { signal, headers: { Accept: 'application/json' }, cache: 'no-store' });
-  if (response.status === 204) return { stock: [] };
+  if (response.status === 204) return null;
   const answer = await response.json();
   if (answer.code === 'unknown_sku') forget(answer.sku);
-  if (!response.ok) throw new Error(`stock: ${response.status}`);
+  if (!response.ok) throw new Error(`${url}: ${response.status}`);
   return answer;
 }
+
+const readStock = async (url, options) => (await read(url, options)) ?? { stock: [] };
 
 const snapshot = (skus, options) => readStock(`/api/v1/stock?${named(skus)}`, options);
 
@@ -36,10 +40,20 @@ function openSocket(line) {
     line.take(answer);
     line.up();
   });
+  const askForSale = (sale) => socket.timeout(ANSWER_MS).emit('watch_sale', { sale }, (error, answer) => {
+    if (error || !answer?.sale) return line.down();
+    line.hear('sale', answer.sale);
+    if (answer.place) line.hear('place', answer.place);
+    line.up();
+  });
   const connect = ({ io }) => {
     if (closed) return;
     socket = io({ transports: ['websocket'], reconnection: false, forceNew: true, timeout: CONNECT_MS });
-    socket.on('connect', () => slices(line.skus()).forEach(ask));
+    socket.on('connect', () => {
+      slices(line.skus()).forEach(ask);
+      line.sales().forEach(askForSale);
+    });
+    SALE_EVENTS.forEach((event) => socket.on(event, (told) => line.hear(event, told)));
     socket.on('stock', (level) => line.take({ stock: [level] }));
     socket.on('connect_error', line.down);
     socket.on('disconnect', line.down);
@@ -69,6 +83,16 @@ function openStream(line, skus) {
   return () => source.close();
 }
 
+function openSaleStream(line, sale) {
+  const source = new EventSource(`/live/sales/${encodeURIComponent(sale)}`);
+  SALE_EVENTS.forEach((name) => source.addEventListener(name, (event) => {
+    line.hear(name, JSON.parse(event.data));
+    line.up();
+  }));
+  source.addEventListener('error', line.down);
+  return () => source.close();
+}
+
 /** Rung 3: stateless long-poll, after a snapshot. */
 function openPoll(line, skus) {
   const stop = new AbortController();
@@ -87,13 +111,35 @@ function openPoll(line, skus) {
   return () => stop.abort();
 }
 
-/** A rung whose SKUs stand in the request: one request per slice, made anew when the SKUs change. */
-const inRequests = (open) => (line) => {
+function openSalePoll(line, sale) {
+  const stop = new AbortController();
+  const poll = async () => {
+    let known = '';
+    while (!stop.signal.aborted) {
+      const late = setTimeout(line.down, POLL_MS);
+      const url = `/live/poll?sale=${encodeURIComponent(sale)}&known=${encodeURIComponent(known)}`;
+      const answer = await read(url, { signal: stop.signal }).finally(() => clearTimeout(late));
+      if (answer) {
+        line.hear('sale', answer.sale);
+        if (answer.place) line.hear('place', answer.place);
+        known = answer.known;
+      }
+      line.up();
+      await new Promise((done) => setTimeout(done, POLL_GAP_MS));
+    }
+  };
+  poll().catch(() => stop.signal.aborted || line.down());
+  return () => stop.abort();
+}
+
+/** A rung where what is watched stands in the request: one per slice of SKUs and per sale, made anew when SKUs change. */
+const inRequests = (open, openSale) => (line) => {
   let closes = [];
   const close = () => closes.forEach((end) => end());
   const start = () => {
     close();
     closes = slices(line.skus()).map((skus) => open(line, skus));
+    closes.push(...line.sales().map((sale) => openSale(line, sale)));
   };
   start();
   return { change: start, close };
@@ -101,8 +147,8 @@ const inRequests = (open) => (line) => {
 
 const RUNGS = [
   { name: 'websocket', open: openSocket },
-  { name: 'sse', open: inRequests(openStream) },
-  { name: 'poll', open: inRequests(openPoll) },
+  { name: 'sse', open: inRequests(openStream, openSaleStream) },
+  { name: 'poll', open: inRequests(openPoll, openSalePoll) },
 ];
 
 /**
@@ -110,10 +156,11 @@ const RUNGS = [
  * a steady line that broke is tried again on the same rung after a jittered wait, any other from the top. From a lower
  * rung the top is tried again now and then; every rung starts from a snapshot, so that nothing is lost on the way.
  *
- * skus() tells what is watched now; take(answer) gets {epoch?, stock: [level, …]}; version(sku) is the newest one known;
- * forget(sku) hears of a SKU the shop does not have (any more); tell(name) hears "websocket", "sse", "poll" or "offline".
+ * skus() and sales() tell what is watched now; take(answer) gets {epoch?, stock: [level, …]}; hear(event, told) gets the
+ * events of sales; version(sku) is the newest one known; forget(sku) hears of a SKU the shop does not have (any more);
+ * tell(name) hears "websocket", "sse", "poll" or "offline".
  */
-function keepLine({ skus, take, version, forget, tell }) {
+function keepLine({ skus, sales, take, hear, version, forget, tell }) {
   let rung = 0;
   let attempt = 0;
   let climbs = 1;
@@ -129,13 +176,13 @@ function keepLine({ skus, take, version, forget, tell }) {
 
   const open = () => {
     close();
-    if (!skus().length) return;
+    if (!skus().length && !sales().length) return;
     const mine = { watched: skus(), name: RUNGS[rung].name, upAt: 0 };
     const live = (act) => (...told) => { if (current === mine) act(...told); };
     current = mine;
     timer = setTimeout(live(() => fall(mine)), ANSWER_MS);
-    const events = { take: live(take), up: live(() => rise(mine)), down: live(() => fall(mine)) };
-    mine.handle = RUNGS[rung].open({ skus, version, forget, ...events });
+    const events = { take: live(take), hear: live(hear), up: live(() => rise(mine)), down: live(() => fall(mine)) };
+    mine.handle = RUNGS[rung].open({ skus, sales, version, forget, ...events });
   };
 
   const climb = () => {
@@ -177,7 +224,7 @@ function keepLine({ skus, take, version, forget, tell }) {
     },
     change() {
       const wanted = skus();
-      if (!wanted.length) return close();
+      if (!wanted.length && !sales().length) return close();
       if (!current) return open();
       const added = wanted.filter((sku) => !current.watched.includes(sku));
       const removed = current.watched.filter((sku) => !wanted.includes(sku));
@@ -188,15 +235,17 @@ function keepLine({ skus, take, version, forget, tell }) {
 }
 
 /**
- * The live stock of the SKUs a page watches, over one line, newest levels only.
+ * The live stock of the SKUs a page watches, over one line, newest levels only; and the news of the sales it watches.
  *
  * root: the element whose data-transport tells how it travels ("websocket", "sse", "poll", "offline").
- * Gives {watch(skus, listener) -> stop, offer(level), level(sku), refresh(skus), pause(), resume()}; a listener gets
- * each level {sku, available, version, epoch, state} that is newer than the last.
+ * Gives {watch(skus, listener) -> stop, offer(level), level(sku), refresh(skus), watchSale(slug, listener), pause(),
+ * resume()}; a listener gets each level {sku, available, version, epoch, state} that is newer than the last, that of a
+ * sale (event, told) for each event "sale", "place" and "admitted" (docs/realtime.md).
  */
 export function liveFeed(root) {
   const known = new Map();
   const listeners = new Map();
+  const saleListeners = new Map();
   let gathering;
   let rechecking;
 
@@ -231,7 +280,9 @@ export function liveFeed(root) {
 
   const line = keepLine({
     skus,
+    sales: () => [...saleListeners.keys()],
     take,
+    hear: (event, told) => saleListeners.get(told.sale)?.(event, told),
     version: (sku) => known.get(sku)?.version ?? 0,
     forget,
     tell: (name) => { root.dataset.transport = name; },
@@ -254,15 +305,21 @@ export function liveFeed(root) {
     };
   };
 
-  // A hidden tab hears nothing and catches up when it is shown. At once where it keeps one of the six HTTP/1.1
-  // connections that browsers allow to a shop over all tabs.
+  const watchSale = (slug, listener) => {
+    saleListeners.set(slug, listener);
+    gather();
+  };
+
+  // A hidden tab hears nothing and catches up when it is shown, unless somebody waits in it for his turn. At once
+  // where it keeps one of the six HTTP/1.1 connections that browsers allow to a shop over all tabs.
   let hiding;
   document.addEventListener('visibilitychange', () => {
     clearTimeout(hiding);
+    if (saleListeners.size) return;
     if (document.hidden) hiding = setTimeout(line.close, line.name === 'websocket' ? HIDDEN_MS : 0);
     else if (line.name === 'offline') line.open();
   });
   addEventListener('online', line.fromTop);
 
-  return { watch, offer, refresh, level: (sku) => known.get(sku), pause: line.close, resume: line.open };
+  return { watch, offer, refresh, watchSale, level: (sku) => known.get(sku), pause: line.close, resume: line.open };
 }

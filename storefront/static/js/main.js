@@ -3,6 +3,8 @@ import { cartPage } from './cart_page.js';
 import { holdCountdown } from './hold_countdown.js';
 import { imageFallback } from './image_fallback.js';
 import { liveFeed } from './live_feed.js';
+import { localTime } from './local_time.js';
+import { salePage } from './sale_page.js';
 import { sharedCart } from './shared_cart.js';
 import { stockBadge } from './stock_badge.js';
 import { submitOnce } from './submit_once.js';
@@ -29,10 +31,19 @@ function showEndOfHold({ target }) {
 }
 
 document.addEventListener('holdended', showEndOfHold);
-all('[data-picture]').forEach(imageFallback);
-all('[data-submit-once]').forEach(submitOnce);
-all('[data-product]').forEach(wireProduct);
-all('[data-stock]').filter((badge) => !badge.closest('[data-product]')).forEach((badge) => stockBadge(badge, feed, cart));
+
+function wire(part) {
+  const inPart = (selector) => [...part.querySelectorAll(selector)];
+  inPart('[data-picture]').forEach(imageFallback);
+  inPart('[data-local-time]').forEach(localTime);
+  inPart('[data-submit-once]').forEach(submitOnce);
+  inPart('[data-product]').forEach(wireProduct);
+  const badges = inPart('[data-stock]').filter((badge) => !badge.closest('[data-product]'));
+  badges.forEach((badge) => stockBadge(badge, feed, cart));
+}
+
+wire(document);
+all('[data-sale]').forEach((sale) => salePage(sale, feed, cart, wire));
 const page = document.querySelector('[data-line]') ? cartPage(document, cart) : null;
 all('[data-countdown]').forEach((countdown) => holdCountdown(countdown, cart));
 

@@ -2,7 +2,7 @@ const WORDS = {
   sold_out: () => 'Sorry, someone was faster: this is sold out now. Your cart was not changed.',
   insufficient_stock: ({ available }) =>
     available > 0 ? `Only ${available} left. Your cart was not changed.` : WORDS.sold_out(),
-  pass_required: () => 'This item is in a sale with a waiting room. Take your place in the queue first.',
+  pass_required: ({ detail }) => detail || 'This is sold through a waiting room. Take your place in the line first.',
   unknown_sku: () => 'This item is no longer in the shop.',
   invalid_quantity: () => 'Please choose a quantity of 1 or more.',
 };

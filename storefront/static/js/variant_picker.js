@@ -26,7 +26,7 @@ export function variantPicker(element, feed, badge, form) {
     showPrice(link.dataset);
     showImage(link.dataset);
     badge.follow(link.dataset.sku);
-    form.choose(link.dataset.sku);
+    form.choose(link.dataset.sku, link.dataset.sale);
     history.replaceState(history.state, '', link.href);
   };
 

@@ -1,0 +1,1 @@
+"""The waiting room as a shopper meets it: its pages and their words."""
