@@ -34,8 +34,9 @@ def catalog_app(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     app = Flask(storefront.__name__)
     app.extensions["units_of"] = lambda skus: {sku: 7 for sku in skus}
     app.jinja_env.globals.update(
-        shop_name="Test shop", levels_of=lambda skus: {}, held_by_me=lambda skus: {}, new_click_id=lambda: "click"
-    )
+        shop_name="Test shop", levels_of=lambda skus: {}, held_by_me=lambda skus: {}, new_click_id=lambda: "click",
+        sale_gates=lambda skus: {}, sales_on_show=list,
+    )  # fmt: skip
     app.add_template_filter(lambda amount: f"€{amount:.2f}", "money")
     app.secret_key = "test"
     db.init_app(app, normalize_database_url(database_url))

@@ -29,9 +29,16 @@ def init_app(app: Flask) -> None:
     keep(app, "showcase", lambda: Showcase(take("stockroom")))
     keep(app, "place_links", lambda: PlaceLinks(app.config["SECRET_KEY"]))
     app.register_blueprint(pages)
-    app.jinja_env.globals.update(sale_gates=sale_gates, sales_on_show=lambda: sales.on_show(take("stockroom")))
+    app.jinja_env.globals.update(sale_gates=sale_gates, sales_on_show=sales_on_show)
     app.jinja_env.globals["sale_words"] = wording
-    app.add_template_filter(iso, "iso")
+
+
+def sales_on_show() -> list[dict[str, str]]:
+    """What the front page says of the sales that there are."""
+    found = sales.on_show(take("stockroom"))
+    return [
+        {"slug": one.slug, "title": one.title, "state": one.state, "opens_at": iso(one.opens_at_ms)} for one in found
+    ]
 
 
 def sale_gates(skus: Iterable[str]) -> dict[str, str]:
