@@ -109,10 +109,10 @@ def start_relay(app: Flask, room: Stockroom) -> Iterator[Callable[..., RunningRe
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    """A shop of two web processes with 50 units each of S0 to S29; every test takes SKUs of its own."""
+    """A shop of two web processes with 50 units each of S0 to S39; every test takes SKUs of its own."""
     folder: Path = tmp_path_factory.mktemp("served")
     with RunningShop(folder, web=2) as shop:
-        (folder / "products.csv").write_text(product_file("10.00", {f"S{number}": 50 for number in range(30)}))
+        (folder / "products.csv").write_text(product_file("10.00", {f"S{number}": 50 for number in range(40)}))
         shop.flask("catalog", "import", str(folder / "products.csv"))
         yield shop.start()
 

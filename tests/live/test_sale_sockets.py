@@ -52,7 +52,7 @@ def watch(served: RunningShop) -> Iterator[Watch]:
 def test_the_acknowledgement_says_how_the_sale_and_the_place_stand(
     served: RunningShop, watch: Watch, waiting_sale: Callable[..., str]
 ) -> None:
-    slug = waiting_sale("S0")
+    slug = waiting_sale("S30")
     ada, bob = join(served, slug), join(served, slug)
 
     answer = watch(bob).watch(slug)
@@ -67,7 +67,7 @@ def test_the_acknowledgement_says_how_the_sale_and_the_place_stand(
 def test_somebody_without_a_place_hears_of_the_sale_alone(
     backstage: Backstage, watch: Watch, waiting_sale: Callable[..., str]
 ) -> None:
-    slug = waiting_sale("S1")
+    slug = waiting_sale("S31")
     stranger = watch()
 
     answer = stranger.watch(slug)
@@ -91,7 +91,7 @@ def test_what_is_no_sale_is_a_problem_and_the_socket_lives(watch: Watch, slug: o
 def test_each_line_of_a_shopper_hears_that_the_place_has_moved_up(
     served: RunningShop, watch: Watch, waiting_sale: Callable[..., str]
 ) -> None:
-    slug = waiting_sale("S2")
+    slug = waiting_sale("S32")
     ahead, bob, cyd = join(served, slug), join(served, slug), join(served, slug)
     tabs = [watch(bob) for _ in range(4)]  # dealt out to two processes
     other = watch(cyd)
@@ -107,7 +107,7 @@ def test_each_line_of_a_shopper_hears_that_the_place_has_moved_up(
 def test_nothing_is_told_where_nothing_has_changed(
     served: RunningShop, watch: Watch, waiting_sale: Callable[..., str]
 ) -> None:
-    slug = waiting_sale("S3")
+    slug = waiting_sale("S33")
     bob = watch(join(served, slug))
     bob.watch(slug)
 
@@ -118,7 +118,7 @@ def test_nothing_is_told_where_nothing_has_changed(
 
 
 def test_who_is_let_in_hears_it_at_once(backstage: Backstage, served: RunningShop, watch: Watch) -> None:
-    slug = backstage.sale("S4", opens_in_ms=3_600_000, lobby_seconds=7_200)
+    slug = backstage.sale("S34", opens_in_ms=3_600_000, lobby_seconds=7_200)
     wait_until(lambda: state_of(served, slug) == "lobby")
     bob = join(served, slug)
     socket = watch(bob)
@@ -130,20 +130,20 @@ def test_who_is_let_in_hears_it_at_once(backstage: Backstage, served: RunningSho
     wait_until(lambda: socket.told["place"] and socket.told["place"][-1]["state"] == "admitted", 3)
     assert socket.told["admitted"][0].keys() == {"sale", "pass_expires_at"}
     assert socket.told["place"][-1]["pass_expires_at"] == socket.told["admitted"][0]["pass_expires_at"]
-    assert [sale["state"] for sale in socket.told["sale"]][:1] == ["open"]
+    assert [sale["state"] for sale in socket.told["sale"] if sale["state"] != "lobby"][:1] == ["open"]
 
 
 def test_sold_out_reaches_everybody_within_a_second(
     backstage: Backstage, served: RunningShop, watch: Watch, waiting_sale: Callable[..., str]
 ) -> None:
-    slug = waiting_sale("S5", limit_units=50, rate=1_000)
+    slug = waiting_sale("S35", limit_units=50, rate=1_000)
     taker = join(served, slug)
     wait_until(lambda: place_of(served, slug, taker)["state"] == "admitted", 10)
     waiting, stranger = watch(join(served, slug)), watch()
     for one in (waiting, stranger):
         one.watch(slug)
 
-    served.add(taker, "S5", 50).raise_for_status()
+    served.add(taker, "S35", 50).raise_for_status()
 
     wait_until(lambda: state_of(served, slug) == "sold_out")
     told = time.monotonic()
@@ -155,7 +155,7 @@ def test_sold_out_reaches_everybody_within_a_second(
 def test_watchers_are_put_back_into_a_queue_that_was_lost(
     backstage: Backstage, served: RunningShop, watch: Watch, waiting_sale: Callable[..., str]
 ) -> None:
-    slug = waiting_sale("S6")
+    slug = waiting_sale("S36")
     people = [join(served, slug) for _ in range(3)]
     sockets = [watch(one) for one in people]
     before = [socket.watch(slug)["place"]["position"] for socket in sockets]
@@ -173,7 +173,7 @@ def test_watchers_are_put_back_into_a_queue_that_was_lost(
 def test_a_socket_that_has_left_is_forgotten(
     served: RunningShop, watch: Watch, waiting_sale: Callable[..., str]
 ) -> None:
-    slug = waiting_sale("S7")
+    slug = waiting_sale("S37")
     ahead, bob = join(served, slug), join(served, slug)
     gone, stays = watch(bob), watch(bob)
     for one in (gone, stays):
