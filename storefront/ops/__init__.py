@@ -5,15 +5,18 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from storefront.core.config import Settings
-from storefront.ops import console, health, login, rq_dashboard, sale_commands, stock_commands
+from storefront.core.times import iso
+from storefront.ops import console, health, login, rq_dashboard, sale_commands, sale_pages, stock_commands
 from storefront.ops.redis_settings import complaints
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Add health checks, the console behind its login, and the commands for stock and sales."""
     login.init_app(app, settings)
+    app.add_template_filter(iso, "iso")
     app.register_blueprint(health.pages)
     app.register_blueprint(console.pages)
+    app.register_blueprint(sale_pages.pages)
     app.cli.add_command(stock_commands.stock)
     app.cli.add_command(sale_commands.sale)
 

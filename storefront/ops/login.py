@@ -33,3 +33,9 @@ def init_app(app: Flask, settings: Settings) -> None:
         if settings.ops_password is None:
             raise NotFound("The ops pages are closed: set OPS_PASSWORD to open them.")
         return ask()
+
+
+def operator() -> str:
+    """Whose request this is, for an audit; behind the guard there is always somebody."""
+    login = request.authorization
+    return (login.username or "")[:100] if login else ""
