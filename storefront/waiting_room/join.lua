@@ -18,7 +18,7 @@ local function position_of(shopper)
 end
 
 local function kept(shopper)
-  local epoch_of, ordinal, drawn = unpack(place_of(tonumber(redis.call('ZSCORE', line, shopper))))
+  local epoch_of, ordinal, drawn = unpack(place_of(tonumber(redis.call('ZSCORE', line, shopper)), epoch))
   return 'kept', epoch_of, ordinal, drawn, position_of(shopper)
 end
 
@@ -49,7 +49,7 @@ end
 local function answer(shopper, address, of_epoch, ordinal, drawn)
   local one = read_admission(admitted, shopper)
   if is_in(one) then
-    local place = place_of(tonumber(one.score))
+    local place = place_of(tonumber(one.score), epoch)
     return 'admitted', place[1], place[2], place[3], 0
   end
   if redis.call('ZSCORE', line, shopper) then return kept(shopper) end

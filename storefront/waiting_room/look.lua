@@ -18,7 +18,7 @@ local drawing = (state == 'lobby' or state == 'announced') and found[4] == '1'
 local function waiting(shopper)
   local rank = redis.call('ZRANK', line, shopper)
   if not rank then return nil end
-  return {'waiting', drawing and 0 or rank + 1, place_of(tonumber(redis.call('ZSCORE', line, shopper)))}
+  return {'waiting', drawing and 0 or rank + 1, place_of(tonumber(redis.call('ZSCORE', line, shopper)), epoch)}
 end
 
 local function put_back(shopper, of_epoch, ordinal, drawn)

@@ -24,9 +24,10 @@ local function score_of(seed, shopper, drawn, epoch, ordinal)
   return DRAWN + epoch * EPOCH + ordinal
 end
 
--- {epoch, ordinal, drawn (1 or 0)} of a score; a place drawn by lot has neither epoch nor ordinal.
-local function place_of(score)
-  if score < DRAWN then return {0, 0, 1} end
+-- {epoch, ordinal, drawn (1 or 0)} of a score: what goes onto a ticket. A place drawn by lot has no ordinal, and is
+-- proved by the ticket to every later queue than the present one.
+local function place_of(score, present_epoch)
+  if score < DRAWN then return {present_epoch, 0, 1} end
   local rest = score - DRAWN
   local epoch = math.floor(rest / EPOCH)
   return {epoch, rest - epoch * EPOCH, 0}

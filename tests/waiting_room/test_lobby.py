@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from hashlib import sha1
 
+import pytest
+
 from storefront.stock.stockroom import Stockroom
 from storefront.waiting_room import queue, sales, tick
 from storefront.waiting_room.models import Sale
@@ -73,6 +75,25 @@ def test_a_drawn_place_is_the_same_after_the_queue_was_lost(
     positions(room, list(tickets.values()))
 
     assert positions(room, list(tickets.values())) == before
+
+
+@pytest.mark.parametrize("how", ["joined again", "looked at the place"])
+def test_a_drawn_ticket_that_was_handed_out_once_more_still_proves_its_place(
+    how: str, room: Stockroom, sale_of: Callable[..., Sale], join: Callable[..., Joined]
+) -> None:
+    sale_of(units=0, opened=False, lobby_seconds=7200, shuffle=True)
+    first = {shopper: join(shopper).ticket for shopper in PEOPLE}
+    sales.change_state(room, "drop", "open", "ops")
+    before = positions(room, list(first.values()))
+    looked_at = [place.ticket for place in queue.look(room, "drop", list(first.values()))[1]]
+    again = [join(shopper).ticket for shopper in PEOPLE] if how == "joined again" else looked_at
+
+    for key in room.redis.keys("sale:*"):
+        room.redis.delete(key)
+    tick.tick_all(room)
+    positions(room, again)
+
+    assert positions(room, again) == before
 
 
 def positions(room: Stockroom, tickets: list[Ticket]) -> list[int | None]:
