@@ -4,13 +4,11 @@ One web process on a core of its own, real worker and clock. The crowd joins thr
 routes call, gathered; some leave, some do not show up, the others buy.
 """
 
-from bench.queue.joining import measure_joining
-from bench.queue.simulation import main as simulate
-
-__all__ = ["main"]
-
 
 def main(words: list[str] | None = None) -> None:
     """Measure joining over HTTP, then a whole sale; `--people N` and `--viewers N` make it smaller."""
+    from bench.queue.joining import measure_joining  # not sooner: crowd.py patches before it imports anything
+    from bench.queue.simulation import simulate
+
     measure_joining()
     simulate(words or [])

@@ -15,6 +15,7 @@ from redis import Redis
 from bench.queue.joining import announce
 from bench.reserve import OneWebProcess
 from bench.table import percentile, print_table
+from tests.postgres import PostgresMissing, PostgresServer
 from tests.running import ROOT
 
 UNITS = 1000
@@ -63,7 +64,7 @@ class Helper:
         self.process.wait()
 
 
-def main(words: list[str]) -> None:
+def simulate(words: list[str]) -> None:
     """Simulate and print."""
     parser = argparse.ArgumentParser(prog="python -m bench queue")
     parser.add_argument("--people", type=int, default=1_000_000)
@@ -71,15 +72,24 @@ def main(words: list[str]) -> None:
     options = parser.parse_args(words)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        shop = stack.enter_context(
-            OneWebProcess(folder, web=1, counts={UNITS: 1}, LIVE_CONNECTIONS_PER_ADDRESS="10000")
-        )
+        settings = {"LIVE_CONNECTIONS_PER_ADDRESS": "10000", **database(stack)}
+        shop = stack.enter_context(OneWebProcess(folder, web=1, counts={UNITS: 1}, **settings))
         sku = shop.item(UNITS).sku
         announce(shop, sku, RATE, ACTIVE, "--grace-seconds", str(GRACE_SECONDS))
         shop.flask("sale", "pause", "drop")
         crowd = stack.enter_context(Helper(shop.environ, "bench.queue.crowd", "drop"))
         viewers = stack.enter_context(Helper(shop.environ, "bench.queue.viewers", str(shop.port), "drop"))
         Simulation(shop, crowd, viewers, options.people, options.viewers).run(sku)
+
+
+def database(stack: ExitStack) -> dict[str, str]:
+    """Settings for PostgreSQL, on which sales of this size run; none, that is SQLite, where there is no server."""
+    try:
+        server = stack.enter_context(PostgresServer(durable=True))
+    except PostgresMissing as missing:
+        print(f"\nOn SQLite: {missing}")
+        return {}
+    return {"DATABASE_URL": server.url(server.create()), "APP_ENV": "development"}
 
 
 class Simulation:
