@@ -142,12 +142,6 @@ def green_protocol() -> type:
         rbufsize = wbufsize = BUFFER_BYTES
         environ: dict[str, Any] | None = None
 
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except TimeoutError as error:
-                error.__traceback__ = None  # among its frames are those that hold the error
-
         def _read_request_line(self) -> bytes:
             """In one piece or in many, it has to come in time; eventlet gives each piece as long."""
             seconds = SOCKET_SECONDS if self.environ is None else IDLE_SECONDS

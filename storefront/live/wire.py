@@ -168,11 +168,15 @@ class Rounds:
         while self._due:
             due, socket = self._due[0]
             self._engine.sleep(max(0.0, due - time.monotonic()))
-            self._due.popleft()
-            client = socket()
+            self._call_one(socket())
+            self._due.popleft()  # not sooner: with nobody due, `add` would start a second thread
+
+    def _call_one(self, client: "_StraightSocket | None") -> None:
+        try:
             if client:
                 self._call(client)
-            del client  # or it would be kept until the next one's turn
+        except Exception:
+            log.exception("a client's turn went wrong, others have theirs")
 
 
 class _StraightServer(Server):

@@ -132,6 +132,57 @@ def test_small_pieces_of_a_stream_arrive_at_once(serve: Serve, port: int) -> Non
     stream.close()
 
 
+def test_a_connection_that_is_over_waits_for_no_garbage_collector(serve: Serve, port: int) -> None:
+    serve()
+
+    for _ in range(30):
+        get(port, "/healthz/ready")
+
+    wait_until(lambda: get(port, "/kept") == "kept 1")  # the one that asks
+
+
+def test_whoever_sends_half_a_request_is_let_go_of_after_20_s_however_slowly_more_comes(
+    serve: Serve, port: int
+) -> None:
+    serve()
+    halves = (b"", b"GE", b"GET /healthz/ready HTTP/1.1\r\nHost: sh")
+
+    began = time.monotonic()
+    ended = [ends_at(port, half, drips) for half in halves for drips in (False, True)]
+
+    assert [round(end() - began, -1) for end in ended] == [20] * len(ended)
+    wait_until(lambda: get(port, "/kept") == "kept 1")
+
+
+def ends_at(port: int, half: bytes, drips: bool) -> Callable[[], float]:
+    """When the server ends a connection over which came half a request and, if it drips, a letter each second."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=1)
+    connection.sendall(half)
+    end: list[float] = []
+
+    def wait() -> None:
+        with connection:
+            for _ in range(60):
+                try:
+                    if not connection.recv(100):
+                        break
+                except TimeoutError:
+                    if drips:
+                        connection.sendall(b"x")
+                except OSError:
+                    break
+        end.append(time.monotonic())
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+
+    def ended() -> float:
+        waiting.join(70)
+        return end[0]
+
+    return ended
+
+
 def test_a_taken_port_is_a_clear_error(serve: Serve, port: int) -> None:
     serve()
 

@@ -8,6 +8,7 @@ import eventlet
 import pytest
 import requests
 from eventlet.greenio import GreenSocket
+from eventlet.hubs import get_hub
 
 from storefront.live.streams import BEAT, Stream, Streams, chunk_of, event_of
 from tests.running import RunningShop
@@ -69,6 +70,23 @@ def test_a_client_that_has_gone_is_forgotten_at_the_first_word_to_it(all_streams
 
     assert len(all_streams) == 1
     assert all_streams.watched() == ["CAP"]
+
+
+def test_a_client_that_hangs_up_is_not_written_to_any_longer(
+    monkeypatch: pytest.MonkeyPatch, all_streams: Streams, connect: Connect
+) -> None:
+    monkeypatch.setattr("storefront.live.streams.time.sleep", eventlet.sleep)
+    stream, _ = connect("MUG")
+    while not stream.busy:
+        stream.tell(state())
+    eventlet.sleep(0.01)
+    waiting_for_it = len(get_hub().get_writers())
+
+    stream.gone()
+    eventlet.sleep(0.01)
+
+    assert (waiting_for_it, len(get_hub().get_writers())) == (1, 0)
+    assert len(all_streams) == 0
 
 
 def test_a_quiet_line_beats(monkeypatch: pytest.MonkeyPatch, all_streams: Streams, connect: Connect) -> None:

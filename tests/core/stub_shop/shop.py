@@ -1,5 +1,6 @@
 """The smallest shop that the server and `flask up` can run; copied to storefront/__init__.py of a scratch project."""
 
+import gc
 import os
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ MOST_SECONDS = 60  # that a test keeps a request waiting
 
 
 def create_app(serving: bool = False) -> Flask:
+    gc.disable()  # for /kept: what is in no cycle goes without it
     app = Flask(__name__)
     app.extensions["settings"] = load_settings()
     SocketIO(app, async_mode=os.environ.get("ASYNC_MODE", "eventlet") if serving else "threading")
@@ -33,6 +35,10 @@ def create_app(serving: bool = False) -> Flask:
         while not Path("slow-may-end").exists() and time.monotonic() < until:
             time.sleep(0.01)
         return "finished"
+
+    @app.get("/kept")
+    def kept() -> str:
+        return f"kept {sum(type(thing).__name__ == 'Protocol' for thing in gc.get_objects())}"
 
     @app.get("/live/stream")
     def stream() -> Response:
