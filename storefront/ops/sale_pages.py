@@ -134,8 +134,6 @@ def _change(slug: str, form: FlaskForm, step: Callable[[], Sale], done: str) -> 
     except Unavailable:
         raise
     except Refusal as refusal:
-        if refusal.status == 404:
-            raise
         flash(refusal.detail, "error")
     else:
         flash(done, "success")
