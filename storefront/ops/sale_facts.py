@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 from storefront.core.errors import Unavailable
 from storefront.core.times import iso
 from storefront.stock.stockroom import Stockroom
-from storefront.waiting_room import queue
+from storefront.waiting_room import sales
 from storefront.waiting_room.models import Sale
 from storefront.waiting_room.outcomes import Queue
 from storefront.waiting_room.report import report
@@ -46,7 +46,7 @@ def everything_of(room: Stockroom, sale: Sale) -> dict[str, Any]:
 def look(room: Stockroom, slug: str) -> Queue | None:
     """The queue of a sale now; None where it cannot be seen, or is just being built."""
     try:
-        return queue.look(room, slug)[0]
+        return sales.look(room, slug)[0]
     except (Unavailable, RedisError):
         return None
 

@@ -8,7 +8,7 @@ from storefront.core.errors import InvalidInput
 from storefront.core.shopper import shopper, shopper_at_change
 from storefront.core.times import iso
 from storefront.core.tools import keep, take
-from storefront.waiting_room import queue
+from storefront.waiting_room import queue, sales
 from storefront.waiting_room.answers import place_json, sale_json
 from storefront.waiting_room.joining import Entrance, Joiner
 from storefront.waiting_room.outcomes import Joined, NoTicket, Place, Queue, Ticket
@@ -69,7 +69,7 @@ def my_place(slug: str) -> tuple[Queue, Place]:
     """The queue and the place of this request's shopper; one who was let in has shown up by asking."""
     take("entrance").require(slug)
     ticket = ticket_of(slug)
-    seen, places = queue.look(take("stockroom"), slug, [ticket] if ticket else [])
+    seen, places = sales.look(take("stockroom"), slug, [ticket] if ticket else [])
     place = places[0] if places else Place("none")
     if place.state == "granted":
         place = queue.arrive(take("stockroom"), slug, place_holder(ticket))
@@ -88,7 +88,7 @@ def place_holder(ticket: Ticket | None) -> str:
 @api.get("")
 def show(slug: str) -> Response:
     take("entrance").require(slug)
-    seen, _ = queue.look(take("stockroom"), slug)
+    seen, _ = sales.look(take("stockroom"), slug)
     facts = {"title": seen.title, "skus": seen.skus, "limit": seen.limit_units}
     return jsonify({**sale_json(seen), **facts})
 

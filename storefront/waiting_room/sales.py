@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -15,16 +15,16 @@ from storefront.core.db import transaction
 from storefront.core.errors import InvalidInput, Unavailable
 from storefront.stock import adjustments
 from storefront.stock.models import StockLevel
-from storefront.stock.outcomes import UnknownSku
+from storefront.stock.outcomes import StockChecking, UnknownSku
 from storefront.stock.stockroom import Stockroom
-from storefront.waiting_room import keys, scripts
+from storefront.waiting_room import keys, queue, scripts
 from storefront.waiting_room.models import Sale, SaleChange, SaleSku
-from storefront.waiting_room.outcomes import NotAllowedNow, UnknownSale
-from storefront.waiting_room.queue import ask
+from storefront.waiting_room.outcomes import NotAllowedNow, Place, Queue, Ticket, UnknownSale
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_SLUG = 64
 LONGEST_MESSAGE = 500
+LATELY_MS = 3_600_000
 MOST_RATE = 10_000.0
 MOST_ACTIVE = 100_000
 MOST_UNITS = 1_000
@@ -136,6 +136,34 @@ def all_sales(room: Stockroom, *, closed: bool = True) -> list[Sale]:
         return list(session.scalars(query if closed else query.where(Sale.state != "closed")))
 
 
+def lately_closed(room: Stockroom) -> list[Sale]:
+    """The sales that were closed within the last hour."""
+    since_ms = room.now_ms() - LATELY_MS
+    with Session(room.engine, expire_on_commit=False) as session:
+        return list(session.scalars(select(Sale).where(Sale.state == "closed", Sale.closed_at_ms > since_ms)))
+
+
+def look(room: Stockroom, slug: str, tickets: Iterable[Ticket] = ()) -> tuple[Queue, list[Place]]:
+    """As `queue.look`; a sale that is closed needs no queue to say so."""
+    asked = list(tickets)
+    try:
+        return queue.look(room, slug, asked)
+    except StockChecking:
+        sale = find(room, slug)
+        if sale.state != "closed":
+            raise
+        return _closed(sale, room.now_ms()), [Place("none")] * len(asked)
+
+
+def _closed(sale: Sale, now_ms: int) -> Queue:
+    return Queue(
+        slug=sale.slug, title=sale.title, state=sale.state, message=sale.message, skus=tuple(sale.skus),
+        epoch=sale.epoch, opens_at_ms=sale.opens_at_ms, limit_units=sale.limit_units, rate=sale.rate, waiting=0,
+        active=0, joined=sale.joined, admitted=0, available=0, held=0, owed=0, came=0, left=0, span_ms=1,
+        hold_until_ms=0, now_ms=now_ms,
+    )  # fmt: skip
+
+
 def changes(room: Stockroom, sale: Sale) -> list[SaleChange]:
     """The audit of a sale, the newest first."""
     with Session(room.engine, expire_on_commit=False) as session:
@@ -217,7 +245,7 @@ def _note(session: Session, sale: Sale, at_ms: int, who: str, what: str) -> None
 def describe(room: Stockroom, sale: Sale) -> None:
     """Let Redis know of a change; where it cannot be told now, the tick does so later."""
     with suppress(Unavailable, RedisError):
-        ask(room, scripts.describe, [keys.head(sale.slug)], sale.version, *head_of(sale))
+        queue.ask(room, scripts.describe, [keys.head(sale.slug)], sale.version, *head_of(sale))
 
 
 def head_of(sale: Sale) -> list[str | int]:

@@ -7,6 +7,7 @@ became of those who were.
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -37,15 +38,33 @@ def tick_all(room: Stockroom) -> dict[str, int]:
     admitted = {}
     room.fence.refresh(room.engine)
     for sale in sales.all_sales(room, closed=False):
-        try:
+        with _patience(sale):
             admitted[sale.slug] = tick(room, sale)
-        except NotAllowedNow:
-            pass  # an operator was quicker; the next tick sees it
-        except (Refusal, RedisError) as error:
-            if not is_outage(error):
-                raise
-            log.warning("the sale %s waits: %s", sale.slug, in_a_line(error))
+    for sale in sales.lately_closed(room):
+        with _patience(sale):
+            clear(room, sale)
     return admitted
+
+
+@contextmanager
+def _patience(sale: Sale) -> Iterator[None]:
+    """What cannot be done for one sale now is left for the next tick, and holds up no other."""
+    try:
+        yield
+    except NotAllowedNow:
+        pass  # an operator was quicker; the next tick sees it
+    except (Refusal, RedisError) as error:
+        if not is_outage(error):
+            raise
+        log.warning("the sale %s waits: %s", sale.slug, in_a_line(error))
+
+
+def clear(room: Stockroom, sale: Sale) -> None:
+    """Free the memory of a closed sale, once what became of admissions is in SQL."""
+    while copy_news(room, sale):
+        pass
+    gone = keys.line, keys.active, keys.news, keys.flow, keys.emails, keys.arrivals
+    room.redis.unlink(*(name(sale.slug) for name in gone))  # DEL of a million people blocks Redis for half a second
 
 
 def tick(room: Stockroom, sale: Sale) -> int:

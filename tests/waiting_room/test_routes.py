@@ -214,3 +214,20 @@ def test_many_join_at_once_and_each_has_a_place_of_his_own(app: Flask, sale_of: 
     answers = all_at_once([lambda: visitor(app).post(TICKETS).json or {} for _ in range(24)])
 
     assert sorted(answer["ordinal"] for answer in answers) == list(range(1, 25))
+
+
+def test_a_closed_sale_leaves_nothing_big_in_redis_and_still_answers_when_redis_is_emptied(
+    app: Flask, room: Stockroom, sale_of: Callable[..., Sale]
+) -> None:
+    sale_of(units=0)
+    shopper = visitor(app)
+    shopper.post(TICKETS)
+    sales.change_state(room, "drop", "close", "ops")
+
+    tick.tick_all(room)
+    left_over = set(room.redis.keys("sale:*"))
+    room.unfenced.delete("sale:{drop}:head")
+
+    assert left_over == {"sale:{drop}:head"}
+    assert (shopper.get("/api/v1/sales/drop").json or {})["state"] == "closed"
+    assert (shopper.get(MINE).json or {})["state"] == "left"

@@ -21,10 +21,11 @@ from storefront.core.errors import Refusal
 from storefront.core.times import iso
 from storefront.live.sales.letters import Letter, Reader
 from storefront.stock.stockroom import Stockroom
-from storefront.waiting_room import queue
+from storefront.waiting_room import sales
 from storefront.waiting_room.answers import place_json, sale_json
 from storefront.waiting_room.estimates import telling_seconds
 from storefront.waiting_room.outcomes import Place, Queue, Ticket
+from storefront.waiting_room.queue import MOST_LOOKED_AT
 
 TICK_SECONDS = 1.0
 FIGURES_SECONDS = 5.0  # between two letters to all in which only figures have changed
@@ -110,7 +111,7 @@ class Places:
         if person and ticket:
             person.ticket = _newer(person.ticket, ticket)
         try:
-            seen, places = queue.look(self._room, sale.slug, [person.ticket] if person else [])
+            seen, places = sales.look(self._room, sale.slug, [person.ticket] if person else [])
         except (Refusal, RedisError):
             return Watch(checking(sale.slug), None, 0.0, end)
         if sale.told is None:
@@ -177,7 +178,7 @@ class Places:
             return
         try:
             for some in _slices(due):
-                seen, places = queue.look(self._room, sale.slug, [person.ticket for person in some])
+                seen, places = sales.look(self._room, sale.slug, [person.ticket for person in some])
                 self._notice_loss(sale, seen)
                 self._tell_all(sale, seen)
                 self._tell_each(some, seen, places)
@@ -300,5 +301,5 @@ def _blank(ticket: Ticket) -> Ticket:
 
 def _slices(people: Sequence[Person]) -> Iterator[Sequence[Person]]:
     """At least one, if an empty one, for the sale is looked at, too."""
-    size = queue.MOST_LOOKED_AT
+    size = MOST_LOOKED_AT
     return (people[start : start + size] for start in range(0, len(people) or 1, size))
