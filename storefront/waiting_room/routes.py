@@ -5,7 +5,7 @@ from flask import Blueprint, Flask, Response, jsonify, request
 from werkzeug.wrappers import Response as BaseResponse
 
 from storefront.core.errors import InvalidInput
-from storefront.core.shopper import shopper, shopper_at_change
+from storefront.core.shopper import remember_email, shopper, shopper_at_change
 from storefront.core.times import iso
 from storefront.core.tools import keep, take
 from storefront.waiting_room import queue, sales
@@ -55,6 +55,7 @@ def join(slug: str, email: str) -> Joined:
     entrance = take("entrance")
     if entrance.asks_for_email(slug):
         email = _checked(email)
+        remember_email(email)
     return entrance.join(Joiner(slug, shopper_at_change(), email, ticket_of(slug)))
 
 

@@ -16,6 +16,7 @@ from storefront.waiting_room.outcomes import ADMITTED, NothingToMove, Place, Tic
 from storefront.waiting_room.pages import wording
 from storefront.waiting_room.pages.links import PlaceLinks
 from storefront.waiting_room.pages.showcase import Showcase
+from storefront.waiting_room.receipt import receipt
 from storefront.waiting_room.routes import COOKIE_SECONDS, cookie_of, join, keep_ticket, my_place, ticket_of
 
 NEAR = 20  # in line; a page without scripts looks twice as often then
@@ -222,3 +223,16 @@ def _place_to_move(slug: str, ticket: Ticket | None) -> Ticket:
     if found.ticket is None or given not in ((0, 0), (found.ticket.epoch, found.ticket.ordinal)):
         raise NothingToMove(sale=slug)
     return found.ticket
+
+
+# --- what became of a place
+
+
+@pages.get("/receipt")
+def show_receipt(slug: str) -> Response:
+    take("entrance").require(slug)
+    ticket = ticket_of(slug)
+    found = receipt(take("stockroom"), slug, ticket) if ticket else None
+    response = Response(render_template("waiting_room/receipt.html", slug=slug, receipt=found), mimetype="text/html")
+    response.headers["Cache-Control"] = "no-store"
+    return response
