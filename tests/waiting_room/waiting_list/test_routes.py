@@ -109,3 +109,12 @@ def test_a_shop_that_sends_no_mail_has_no_list(
     silent = create_app(settings_of(APP_ENV="production", SECRET_KEY="long and random"))
 
     assert ask(visitor(silent))[1]["code"] == "no_waiting_list"
+
+
+def test_the_address_given_at_joining_is_known_here(app: Flask, room: Stockroom, sale_of: Callable[..., Sale]) -> None:
+    sale_of(units=1, one_per_email=True)
+    ada = visitor(app)
+
+    ada.post("/api/v1/sales/drop/tickets", json={"email": "ada@example.org"})
+
+    assert 'value="ada@example.org"' in ada.get("/sales/drop").text
