@@ -46,6 +46,16 @@ class Backstage:
         with self.room() as room:
             return sales.change_state(room, slug, verb, "ops")
 
+    def close_sales(self) -> None:
+        """Close every sale that is not closed, so that the next test has the shop to itself."""
+        with self.room() as room:
+            for sale in sales.all_sales(room, closed=False):
+                sales.change_state(room, sale.slug, "close", "ops")
+
+    def pace(self, slug: str, rate: float) -> None:
+        with self.room() as room:
+            sales.set_pace(room, slug, "ops", rate=rate, active_most=100)
+
     def say(self, slug: str, message: str) -> None:
         with self.room() as room:
             sales.say(room, slug, message, "ops")

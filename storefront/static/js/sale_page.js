@@ -31,7 +31,7 @@ export function salePage(element, feed, cart, wire) {
 
   const say = (name, words) => {
     const region = find(name);
-    if (region) region.textContent = words;
+    if (region.textContent !== words) region.textContent = words;
   };
 
   const put = (name, words) => {
@@ -47,7 +47,7 @@ export function salePage(element, feed, cart, wire) {
   };
 
   const showView = (view) => {
-    if (view !== element.dataset.view && view === 'sold_out') say('alert', 'Sold out, for now. Your place is kept.');
+    if (view !== element.dataset.view) say('alert', view === 'sold_out' ? 'Sold out, for now. Your place is kept.' : '');
     element.dataset.view = view;
     element.querySelectorAll('[data-sale-when]').forEach(show('saleWhen'));
     element.querySelectorAll('[data-sale-state]').forEach(show('saleState'));

@@ -4,23 +4,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, flash, redirect, render_template, request, url_for
+from redis.exceptions import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
 from storefront.core.errors import Refusal, Unavailable
 from storefront.core.shopper import shopper, shopper_at_change
 from storefront.core.times import iso
 from storefront.core.tools import keep, take
+from storefront.stock.outcomes import StockChecking
 from storefront.waiting_room import queue, sales
 from storefront.waiting_room.answers import place_json, sale_json
 from storefront.waiting_room.outcomes import ADMITTED, NothingToMove, Place, Ticket
 from storefront.waiting_room.pages import wording
 from storefront.waiting_room.pages.links import PlaceLinks
-from storefront.waiting_room.pages.showcase import Showcase
+from storefront.waiting_room.pages.showcase import Showcase, Shown
 from storefront.waiting_room.receipt import receipt
 from storefront.waiting_room.routes import COOKIE_SECONDS, cookie_of, join, keep_ticket, my_place, ticket_of
 
 NEAR = 20  # in line; a page without scripts looks twice as often then
-SOON, LATER, MUCH_LATER = 5, 10, 30  # seconds until such a page looks again
+VERY_SOON, SOON, LATER, MUCH_LATER = 3, 5, 10, 30  # seconds until such a page looks again
 
 pages = Blueprint("waiting_room", __name__, url_prefix="/sales/<slug>")
 
@@ -55,7 +57,7 @@ def _is_in(slug: str) -> bool:
     if ticket is None:
         return False
     try:
-        return queue.look(take("stockroom"), slug, [ticket])[1][0].state in ADMITTED
+        return sales.look(take("stockroom"), slug, [ticket])[1][0].state in ADMITTED
     except Refusal:
         return False
 
@@ -66,7 +68,10 @@ def _is_in(slug: str) -> bool:
 @pages.get("")
 def show(slug: str) -> Response:
     shown = take("showcase").of(slug)
-    seen, place = my_place(slug)
+    try:
+        seen, place = my_place(slug)
+    except (StockChecking, RedisError):
+        return _checking_page(slug, shown)
     never_here = place.state == "none" and cookie_of(slug) not in request.cookies
     sale, mine = sale_json(seen), None if never_here else place_json(seen, place)
     view = wording.view_of(seen.state, mine["state"] if mine else None)
@@ -74,7 +79,8 @@ def show(slug: str) -> Response:
     response = Response(
         render_template(
             "waiting_room/sale.html", slug=slug, shown=shown, sale=sale, place=mine, view=view, track=track,
-            refresh=_refresh_seconds(view, place), opens_at=iso(seen.opens_at_ms), now_ms=seen.now_ms,
+            refresh=_refresh_seconds(view, place), has_opened=shown.sale.opened_at_ms is not None,
+            opens_at=iso(seen.opens_at_ms), lobby_opens_at=iso(shown.lobby_opens_at_ms or seen.opens_at_ms),
         ),
         mimetype="text/html",
     )  # fmt: skip
@@ -83,6 +89,12 @@ def show(slug: str) -> Response:
         keep_ticket(response, slug, take("tickets").sign(slug, place.ticket))
     track.keep(response, slug)
     return response
+
+
+def _checking_page(slug: str, shown: Shown) -> Response:
+    """While nobody can tell how the queue stands: that it is kept, and a page that looks again by itself."""
+    page = render_template("waiting_room/checking.html", slug=slug, shown=shown, refresh=VERY_SOON)
+    return Response(page, 503, {"Retry-After": str(VERY_SOON), "Cache-Control": "no-store"}, mimetype="text/html")
 
 
 def _refresh_seconds(view: str, place: Place) -> int | None:
@@ -216,7 +228,7 @@ def move_here(slug: str, token: str) -> BaseResponse:
 def _place_to_move(slug: str, ticket: Ticket | None) -> Ticket:
     """The place of a ticket's holder, as it stands now. Raises NothingToMove where he has none, or another one."""
     take("entrance").require(slug)
-    found = queue.look(take("stockroom"), slug, [ticket])[1][0] if ticket else Place("none")
+    found = sales.look(take("stockroom"), slug, [ticket])[1][0] if ticket else Place("none")
     if found.state in ADMITTED and ticket:
         return ticket
     given = (ticket.epoch, ticket.ordinal) if ticket else (0, 0)
