@@ -1,7 +1,7 @@
 """A worker that is killed again and again: `python -m tests.waiting_room.mortal_worker DEATHS SEED`.
 
-The real worker, forked from a program that has imported it already, so that most of its short life
-goes into work. Prints how often it was killed.
+The real worker, forked from a program that has imported it already. Each lives until it has let
+somebody in, and a moment longer. Prints how often it was killed.
 """
 
 import os
@@ -11,7 +11,12 @@ import sys
 import time
 from importlib import import_module
 
-LIFE_SECONDS = 0.03, 0.15
+from redis import Redis
+
+from storefront.waiting_room import keys
+
+LONGEST_LIFE_SECONDS = 3.0
+LAST_MOMENT_SECONDS = 0.06
 
 
 def main(deaths: int, seed: int) -> None:
@@ -19,17 +24,27 @@ def main(deaths: int, seed: int) -> None:
     for name in ("workers.jobs", "psycopg2"):  # what it would import late
         import_module(name)
     dice = random.Random(seed)
-    for _ in range(deaths):
-        child = os.fork()
-        if not child:
-            try:
-                worker.main()
-            finally:
-                os._exit(1)
-        time.sleep(dice.uniform(*LIFE_SECONDS))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    with Redis.from_url(os.environ["REDIS_URL"]) as redis:
+        for _ in range(deaths):
+            before = admitted(redis)
+            child = os.fork()
+            if not child:
+                try:
+                    worker.main()
+                finally:
+                    os._exit(1)
+            born_at = time.monotonic()
+            while admitted(redis) == before and time.monotonic() < born_at + LONGEST_LIFE_SECONDS:
+                time.sleep(0.001)
+            time.sleep(dice.uniform(0, LAST_MOMENT_SECONDS))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
     print(deaths)
+
+
+def admitted(redis: Redis) -> int:
+    """How many have been let in."""
+    return int(redis.hget(keys.head("drop"), "admitted") or 0)
 
 
 if __name__ == "__main__":
