@@ -8,6 +8,7 @@ from flask import Flask
 from storefront import create_app
 from storefront.core.config import Settings
 from storefront.stock.stockroom import Stockroom
+from storefront.waiting_room import sales, tick
 from storefront.waiting_room.models import Sale
 from storefront.waiting_room.waiting_list import entries
 from tests.cart.shelf import Visitor, visitor
@@ -118,3 +119,22 @@ def test_the_address_given_at_joining_is_known_here(app: Flask, room: Stockroom,
     ada.post("/api/v1/sales/drop/tickets", json={"email": "ada@example.org"})
 
     assert 'value="ada@example.org"' in ada.get("/sales/drop").text
+
+
+def test_the_page_of_a_sale_has_the_form_while_it_is_sold_out_and_when_it_is_over(
+    app: Flask, room: Stockroom, sale_of: Callable[..., Sale]
+) -> None:
+    sale_of(units=5)
+    shown = [form_is_shown(app)]
+    for verb in ("pause", "close"):
+        sales.change_state(room, "drop", verb, "ops")
+        tick.tick_all(room)
+        shown.append(form_is_shown(app))
+
+    assert shown == [False, False, True]
+
+
+def form_is_shown(app: Flask) -> bool:
+    page = visitor(app).get("/sales/drop").text
+    around = page[: page.index('id="waiting-list"')].rpartition("<div")[2]
+    return "hidden" not in around
