@@ -88,3 +88,8 @@ def cookies_of(session: requests.Session) -> str:
 def state_of(shop: RunningShop, slug: str) -> str | None:
     """The state of a sale, or None while nothing can be said."""
     return requests.get(f"{shop.url}/api/v1/sales/{slug}", timeout=10).json().get("state")
+
+
+def reason_of(shop: RunningShop, slug: str) -> str | None:
+    """Why a sale lets nobody in."""
+    return requests.get(f"{shop.url}/api/v1/sales/{slug}", timeout=10).json().get("reason")

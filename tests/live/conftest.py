@@ -15,7 +15,7 @@ from storefront.core.redis import connect
 from storefront.core.tools import keep
 from storefront.live.relay import Relay
 from storefront.stock.stockroom import Stockroom
-from tests.backstage import Backstage, state_of
+from tests.backstage import Backstage, reason_of, state_of
 from tests.cart.shelf import product_file
 from tests.running import RunningShop
 
@@ -131,7 +131,7 @@ def waiting_sale(backstage: Backstage, served: RunningShop) -> Callable[..., str
 
     def make(sku: str, **fields: Any) -> str:
         slug = backstage.sale(sku, **{"rate": 0.0001, **fields})
-        wait_until(lambda: state_of(served, slug) == "open")
+        wait_until(lambda: state_of(served, slug) == "open" and reason_of(served, slug) is None, 15)
         return slug
 
     return make

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from storefront.core.tools import keep
+from storefront.live.events import WatchedSales
 from storefront.live.sales import places as places_module
 from storefront.live.sales import poll
 from storefront.live.sales.letters import Letter
@@ -140,6 +141,45 @@ def test_a_watch_that_begins_while_the_queue_is_lost_is_completed_later(
     assert (watch.sale["reason"], watch.place) == ("checking_queue", None)
     assert ear.heard("sale")[-1]["state"] == "open"
     assert ear.positions() == [1]
+
+
+def test_those_far_back_are_put_back_too_before_anybody_is_let_in(
+    room: Stockroom, places: Places, join: Callable[[str], Ticket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places_module, "FRONT", 0)
+    for shopper in ("ada", "bob"):
+        assert places.watch("drop", join(shopper), Ear()).quiet_seconds == 30.0
+    room.redis.unlink(keys.head("drop"), keys.line("drop"))
+    tick.tick_all(room)
+
+    places._sales["drop"].due_at = 0.0  # the figures for all are due every few seconds
+    places.turn()
+    places.turn()
+
+    assert queue.look(room, "drop")[0].waiting == 2
+
+
+def test_a_newcomer_who_has_been_in_the_shop_before_is_told_no_place(room: Stockroom, places: Places) -> None:
+    ear, run_id = Ear(), room.redis.hget(keys.head("drop"), "run_id")
+    room.redis.hset(keys.head("drop"), "run_id", "another")
+    places.watch("drop", Ticket("newcomer", 0, 0, False), ear)
+    room.redis.hset(keys.head("drop"), "run_id", run_id)
+
+    places.turn()
+
+    assert ear.heard("sale")[-1]["state"] == "open"
+    assert ear.heard("place") == []
+
+
+def test_a_watch_that_is_answered_after_its_socket_has_gone_ends_at_once() -> None:
+    watched, ended = WatchedSales(), []
+    watched.begin("drop", lambda: ended.append("drop"))
+    watched.begin("other", lambda: ended.append("other"))
+
+    watched.end_all()
+    watched.begin("late", lambda: ended.append("late"))
+
+    assert ended == ["drop", "other", "late"]
 
 
 def test_nothing_is_kept_of_those_who_have_left(places: Places, join: Callable[[str], Ticket]) -> None:
