@@ -219,7 +219,7 @@ def test_a_reload_a_closed_tab_and_a_lost_network_keep_the_place(
     page = waiter.open_live(path_of(slug))
     expect(place(page)).to_have_text("2nd")
     waiter.context.set_offline(True)
-    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect_transport(page, "offline")
     leave(shop, slug, ahead)
     waiter.context.set_offline(False)
 
