@@ -181,7 +181,9 @@ def report(most: list[Holding], figures: list[Holding]) -> None:
     ]
     header = ["MB of the web process", "last one came", "all given up", "change", "private", "change", "files"]
     print_table(f"Soak: waves of {ABORTED:,} visitors who break off, {HALF_OPEN} more stay half-way", header, rows)
-    worst = max((percent(figure.pss_kb, start.pss_kb) for figure in figures[1:]), key=abs)
+    changes = [percent(figure.pss_kb, start.pss_kb) for figure in figures[1:]]
+    changes += [percent(figure.private_kb, start.private_kb) for figure in figures[1:]]
+    worst = max(changes, key=abs)
     met = abs(worst) <= GOAL_PERCENT and figures[-1].files <= start.files + MORE_FILES
     verdict = "met" if met else "MISSED"
     print(f"at most {worst:+.1f} % from the start (goal: within {GOAL_PERCENT} %): {verdict}", flush=True)
