@@ -105,7 +105,9 @@ export function salePage(element, feed, cart, wire) {
     reading = false;
     if (!page) return void setTimeout(readView, retryDelay(attempt), attempt + 1);
     const fresh = page.querySelector('[data-sale]');
+    const hadFocus = body.contains(document.activeElement);
     body.replaceChildren(...fresh.querySelector('[data-sale-body]').childNodes);
+    if (hadFocus) body.querySelector('h2[tabindex]')?.focus();
     Object.assign(element.dataset, fresh.dataset);
     ({ sale, place } = JSON.parse(element.dataset.told));
     start = Number(element.dataset.start);
