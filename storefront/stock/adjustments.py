@@ -4,6 +4,7 @@ from collections.abc import Collection
 from uuid import uuid4
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.stock import reservations
@@ -78,14 +79,16 @@ def count(room: Stockroom, sku: str, units: int, as_of_ms: int, reason: str = "p
     return delta
 
 
-def restrict(room: Stockroom, skus: Collection[str], sale: str | None, limit: int | None) -> None:
-    """Let only those who were admitted to `sale` reserve `skus`, each at most `limit` units; None lifts both."""
-    with transaction(room.engine) as session:
+def restrict(session: Session, skus: Collection[str], sale: str | None, limit: int | None) -> None:
+    """Let only those who were admitted to `sale` reserve `skus`, each at most `limit` units; None lifts both.
+
+    In the caller's transaction, which has closed the gate, and after which he rebuilds.
+    """
+    for sku in sorted(skus):  # in the order in which orders lock them
         session.execute(
-            update(StockLevel).where(StockLevel.sku.in_(skus)).values(sale=sale, limit_per_shopper=limit),
+            update(StockLevel).where(StockLevel.sku == sku).values(sale=sale, limit_per_shopper=limit),
             execution_options={"synchronize_session": False},
         )
-    rebuild(room)
 
 
 def set_limit(room: Stockroom, sku: str, limit: int | None) -> None:

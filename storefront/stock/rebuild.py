@@ -71,6 +71,16 @@ def _locked_fence(session: Session) -> StockFence:
     return fence
 
 
+def close_gate(session: Session) -> None:
+    """In the caller's transaction: from its commit on nothing is reserved by the numbers in Redis until a rebuild.
+
+    Whoever closes it waits for others who do, before he reads what they may change.
+    """
+    fence = _locked_fence(session)
+    fence.epoch += 1
+    fence.run_id = ""
+
+
 def _rebuild(room: Stockroom, needed: Callable[[StockFence], bool]) -> int:
     """Rebuild where it is still `needed` once we have the lock; return the new epoch, 0 where it was not.
 

@@ -16,6 +16,7 @@ from storefront.core.errors import InvalidInput, Unavailable
 from storefront.stock import adjustments
 from storefront.stock.models import StockLevel
 from storefront.stock.outcomes import StockChecking, UnknownSku
+from storefront.stock.rebuild import close_gate, rebuild
 from storefront.stock.stockroom import Stockroom
 from storefront.waiting_room import keys, queue, scripts
 from storefront.waiting_room.models import Sale, SaleChange, SaleSku
@@ -67,6 +68,7 @@ def create(room: Stockroom, new: NewSale, who: str) -> Sale:
     _check(new)
     now_ms = room.now_ms()
     with transaction(room.engine) as session:
+        close_gate(session)
         _check_skus(session, new.skus)
         if session.scalar(select(Sale.id).where(Sale.slug == new.slug)):
             raise InvalidInput(f"There is a sale {new.slug!r} already; give another slug.", field="slug")
@@ -76,7 +78,8 @@ def create(room: Stockroom, new: NewSale, who: str) -> Sale:
         session.add(sale)
         session.flush()
         _note(session, sale, now_ms, who, f"created: {_in_words(new)}")
-    adjustments.restrict(room, new.skus, new.slug, new.limit_units)
+        adjustments.restrict(session, new.skus, new.slug, new.limit_units)
+    rebuild(room)
     return sale
 
 
@@ -196,9 +199,11 @@ def turn(room: Stockroom, slug: str, state: str, who: str, what: str, before: tu
             sale.sold_out_at_ms = sale.sold_out_at_ms or now_ms
         if state == "closed":
             sale.closed_at_ms = now_ms
+            close_gate(session)
+            adjustments.restrict(session, sale.skus, None, None)
     describe(room, sale)
     if state == "closed":
-        adjustments.restrict(room, sale.skus, None, None)
+        rebuild(room)
     return sale
 
 
