@@ -59,7 +59,6 @@ export function salePage(element, feed, cart, wire) {
     put('reason', reasonWords(reason));
     find('waiting-words').textContent = waitingWords(sale.waiting);
     find('held').textContent = heldWords(sale.held);
-    clock.set(sale.opens_in_ms);
   };
 
   const showPlace = () => {
@@ -81,9 +80,9 @@ export function salePage(element, feed, cart, wire) {
 
   const render = () => {
     const view = viewOf(sale.state, place?.state ?? null);
+    showSale();
     if (['admitted', 'ended'].includes(view)) return meet(view);
     showView(view);
-    showSale();
     if (place) showPlace();
   };
 
@@ -127,7 +126,9 @@ export function salePage(element, feed, cart, wire) {
   const hear = {
     sale(told) {
       reason = told.reason;
-      if (told.state) sale = told; // else the queue cannot be asked, and what was known stays
+      if (!told.state) return; // the queue cannot be asked; what was known stays
+      sale = told;
+      clock.set(sale.opens_in_ms);
     },
     place(told) {
       noteRise(told);
