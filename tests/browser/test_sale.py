@@ -24,6 +24,10 @@ SLOW = 0.0001  # admissions per second: nobody is let in
 QUICK = 1_000.0
 
 Come = Callable[..., Visitor]
+HIDE = """globalThis.hide = (it) => {
+  Object.defineProperty(document, 'hidden', { value: it, configurable: true });
+  document.dispatchEvent(new Event('visibilitychange'));
+};"""
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +247,48 @@ def test_two_tabs_are_one_place_and_both_hear(
 
     expect(two.locator("[data-sale-turn]")).not_to_have_attribute("data-sale-turn", ends, timeout=PATIENCE_MS)
     assert requests.get(f"{shop.url}/api/v1/sales/{slug}", timeout=10).json()["waiting"] == 0
+
+
+@pytest.mark.parametrize(("block", "left"), [(None, "websocket"), (websocket, "sse")])
+def test_the_title_of_a_hidden_tab_tells_that_it_is_ones_turn_and_the_turn_begins_when_it_is_shown(
+    block: Callable[[BrowserContext], None] | None, left: str, shop: StockedShop, backstage: Backstage,
+    open_sale: Callable[..., str], visitor: Come,
+) -> None:  # fmt: skip
+    slug = open_sale(shop.item(units=3), pass_seconds=60)
+    waiter = visitor()
+    waiter.context.add_init_script(HIDE)
+    if block:
+        block(waiter.context)
+    page = waiter.open(path_of(slug))
+    press(page, "Join the line")
+    page.clock.install()
+    page.reload()
+    expect_transport(page, left)
+
+    page.evaluate("hide(true)")
+    page.clock.run_for(1_000)
+    backstage.pace(slug, rate=QUICK)
+    wait_until_admitted(backstage, slug)
+    page.clock.run_for(20_000)
+    expect(page).to_have_title(re.compile("^Your turn!"))
+    while_hidden = admissions(backstage, slug)
+    page.evaluate("hide(false)")
+
+    expect_turn(page)
+    assert (while_hidden, admissions(backstage, slug)) == (["granted"], ["arrived"])
+
+
+def wait_until_admitted(backstage: Backstage, slug: str) -> None:
+    deadline = time.monotonic() + 15
+    while not admissions(backstage, slug):
+        assert time.monotonic() < deadline, "nobody was let in"
+        time.sleep(0.1)
+
+
+def admissions(backstage: Backstage, slug: str) -> list[str]:
+    with backstage.room() as room:
+        records: Any = room.redis.hvals(keys.admitted(slug))
+    return [record.split("|")[0] for record in records]
 
 
 def test_a_screen_reader_hears_milestones_and_the_turn_and_no_more(

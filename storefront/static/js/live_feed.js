@@ -6,6 +6,8 @@ const SOCKET_IO = '/static/vendor/socket.io.esm.min.js';
 const CONNECT_MS = 2_000; // a WebSocket that is not open by then is swallowed by something on the way
 const ANSWER_MS = 5_000; // a rung that is not up by then is given up
 const HIDDEN_MS = 10_000; // a tab that was hidden for so long needs no news until it is shown again
+const GLANCE_EVERY_MS = 20_000; // such a tab looks up, if somebody waits in it,
+const GLANCE_MS = 3_000; // for so long
 const POLL_MS = 30_000; // the server answers a poll within 20 s
 const POLL_GAP_MS = 150; // no hot loop, whatever the server answers
 const STEADY_MS = 5_000; // a line that held this long starts its retries from the shortest wait again
@@ -310,13 +312,25 @@ export function liveFeed(root) {
     gather();
   };
 
-  // A hidden tab hears nothing and catches up when it is shown, unless somebody waits in it for his turn. At once
-  // where it keeps one of the six HTTP/1.1 connections that browsers allow to a shop over all tabs.
+  // A hidden tab hears nothing and catches up when it is shown. At once where it keeps one of the six HTTP/1.1
+  // connections that browsers allow to a shop over all tabs. Where somebody waits in it for his turn, it goes on
+  // listening over a WebSocket, and over anything else it looks up now and then.
   let hiding;
+  let glancing;
+  const glance = () => {
+    line.open();
+    hiding = setTimeout(line.close, GLANCE_MS);
+  };
+  const hide = () => {
+    const overWebSocket = line.name === 'websocket';
+    if (overWebSocket && saleListeners.size) return;
+    hiding = setTimeout(line.close, overWebSocket ? HIDDEN_MS : 0);
+    if (saleListeners.size) glancing = setInterval(glance, GLANCE_EVERY_MS);
+  };
   document.addEventListener('visibilitychange', () => {
     clearTimeout(hiding);
-    if (saleListeners.size) return;
-    if (document.hidden) hiding = setTimeout(line.close, line.name === 'websocket' ? HIDDEN_MS : 0);
+    clearInterval(glancing);
+    if (document.hidden) hide();
     else if (line.name === 'offline') line.open();
   });
   addEventListener('online', line.fromTop);
