@@ -201,9 +201,9 @@ def turn(room: Stockroom, slug: str, state: str, who: str, what: str, before: tu
             sale.closed_at_ms = now_ms
             close_gate(session)
             adjustments.restrict(session, sale.skus, None, None)
-    describe(room, sale)
     if state == "closed":
         rebuild(room)
+    describe(room, sale)
     return sale
 
 

@@ -60,7 +60,8 @@ def _patience(sale: Sale) -> Iterator[None]:
 
 
 def clear(room: Stockroom, sale: Sale) -> None:
-    """Free the memory of a closed sale, once what became of admissions is in SQL."""
+    """Free the memory of a closed sale, once what became of admissions is in SQL; its head tells that it is closed."""
+    sales.describe(room, sale)
     while copy_news(room, sale):
         pass
     gone = keys.line, keys.active, keys.news, keys.flow, keys.emails, keys.arrivals

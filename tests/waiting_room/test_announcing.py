@@ -14,7 +14,7 @@ from storefront.stock.models import StockLevel
 from storefront.stock.outcomes import PassRequired, StockChecking
 from storefront.stock.rebuild import is_open, rebuild_if_closed
 from storefront.stock.stockroom import Stockroom
-from storefront.waiting_room import sales
+from storefront.waiting_room import keys, sales, tick
 from storefront.waiting_room.outcomes import NotAllowedNow
 from storefront.waiting_room.sales import NewSale
 from tests.cart.shelf import all_at_once
@@ -121,3 +121,31 @@ def test_of_several_who_announce_the_same_slug_one_does(
         news = [NewSale(f"drop-{number}", (f"MUG-{number * 4 + one}",), room.now_ms()) for one in range(4)]
         outcomes = all_at_once([partial(outcome_of, partial(sales.create, room, new, "ops")) for new in news])
         assert sorted(outcomes) == [InvalidInput.__name__] * 3 + ["created"]
+
+
+def test_a_process_that_has_only_begun_tells_those_who_wait_that_it_closed_the_sale(
+    room: Stockroom, stocked: Callable[..., Stockroom]
+) -> None:
+    stocked(MUG=5)
+    sales.create(room, NewSale("drop", ("MUG",), room.now_ms()), "ops")
+    tick.tick_all(room)
+    room.fence.epoch, room.fence.run_id = 0, ""
+    room.redis.connection_pool.disconnect()
+
+    sales.change_state(room, "drop", "close", "ops")
+
+    assert room.redis.hget(keys.head("drop"), "state") == "closed"
+
+
+def test_who_dies_while_closing_leaves_it_to_the_tick_to_tell_those_who_wait(
+    room: Stockroom, stocked: Callable[..., Stockroom], dies_before_the_rebuild: Callable[..., None]
+) -> None:
+    stocked(MUG=5)
+    sales.create(room, NewSale("drop", ("MUG",), room.now_ms()), "ops")
+    tick.tick_all(room)
+    dies_before_the_rebuild(lambda: sales.change_state(room, "drop", "close", "ops"))
+    rebuild_if_closed(room)
+
+    tick.tick_all(room)
+
+    assert room.redis.hget(keys.head("drop"), "state") == "closed"
