@@ -9,6 +9,7 @@ While nobody watches nothing happens, and Redis is only ever read.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -47,7 +48,7 @@ class Person:
     ticket: Ticket
     readers: set[Reader] = field(default_factory=set)
     told: Told | None = None
-    due_at: float = 0.0
+    due_at: float = math.inf  # not before he was told where he stands when he came
 
 
 @dataclass(eq=False)
@@ -58,7 +59,7 @@ class Watched:
     readers: set[Reader] = field(default_factory=set)  # also of those who have no place
     people: dict[str, Person] = field(default_factory=dict)  # by shopper
     told: Told | None = None
-    due_at: float = 0.0
+    due_at: float = math.inf
     epoch: int = 0  # of the queue, as it was seen last
 
 
@@ -113,6 +114,7 @@ class Places:
         try:
             seen, places = sales.look(self._room, sale.slug, [person.ticket] if person else [])
         except (Refusal, RedisError):
+            _hurry(sale)
             return Watch(checking(sale.slug), None, 0.0, end)
         if sale.told is None:
             self._remember(sale, sale_json(seen))
