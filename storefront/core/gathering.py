@@ -10,19 +10,20 @@ Answer = TypeVar("Answer")
 
 
 class Pending(Generic[Item, Answer]):
-    """An item on its way, and what became of it."""
+    """An item on its way, and what became of it; one thread may wait for it."""
 
     __slots__ = ("_answer", "_done", "_error", "_origin", "item")
 
     def __init__(self, item: Item):
         self.item = item
-        self._done = threading.Event()
+        self._done = threading.Lock()  # free once it is done; an Event would be three locks
+        self._done.acquire()
         self._answer: list[Answer] = []
         self._error: Exception | None = None
 
     def wait(self, seconds: float) -> Answer:
         """The answer. Raises TimeoutError where it did not come in time, and what the work raised."""
-        if not self._done.wait(seconds):
+        if not self._done.acquire(timeout=max(0.0, seconds)):
             raise TimeoutError
         if self._error:
             raise self._error.with_traceback(self._origin)  # others raise it too, each would make it longer
@@ -30,11 +31,11 @@ class Pending(Generic[Item, Answer]):
 
     def settle(self, answer: Answer) -> None:
         self._answer.append(answer)
-        self._done.set()
+        self._done.release()
 
     def fail(self, error: Exception) -> None:
         self._error, self._origin = error, error.__traceback__
-        self._done.set()
+        self._done.release()
 
 
 class Gathering(Generic[Item, Answer]):
@@ -81,8 +82,9 @@ class Gathering(Generic[Item, Answer]):
     def _answer(self, batch: list[Pending[Item, Answer]]) -> None:
         try:
             answers = self._work([pending.item for pending in batch])
-            for pending, answer in zip(batch, answers, strict=True):
-                pending.settle(answer)
         except Exception as error:
             for pending in batch:
                 pending.fail(error)
+        else:
+            for pending, answer in zip(batch, answers, strict=True):
+                pending.settle(answer)

@@ -1,9 +1,13 @@
 """Tickets as their holders carry them: signed, so that a queue that has lost a place can believe in it."""
 
+from functools import lru_cache
+
 from itsdangerous import BadSignature
 from itsdangerous import Signer as Hmac
 
 from storefront.waiting_room.outcomes import Ticket
+
+MOST_KEPT = 1_000  # sales
 
 
 class Signer:
@@ -11,6 +15,7 @@ class Signer:
 
     def __init__(self, secret_key: str):
         self._secret_key = secret_key
+        self._of = lru_cache(MOST_KEPT)(self._make)
 
     def sign(self, slug: str, ticket: Ticket) -> str:
         words = f"{ticket.shopper}.{ticket.epoch}.{ticket.ordinal}.{ticket.drawn:d}"
@@ -24,5 +29,7 @@ class Signer:
         except (BadSignature, ValueError):
             return None
 
-    def _of(self, slug: str) -> Hmac:
-        return Hmac(self._secret_key, salt=f"ticket:{slug}")
+    def _make(self, slug: str) -> Hmac:
+        """The signer of a sale, its key derived once: this secret and the sale, and nothing else has it."""
+        salt = f"ticket:{slug}"
+        return Hmac(Hmac(self._secret_key, salt=salt).derive_key(), salt=salt, key_derivation="none")
