@@ -80,7 +80,7 @@ class RunningRelay:
         self._thread.join(5)
 
 
-def wait_until(fact: Callable[[], object], seconds: float = 5.0) -> None:
+def wait_until(fact: Callable[[], object], seconds: float = 20.0) -> None:
     """Wait until `fact` is so; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not fact():

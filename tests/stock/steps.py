@@ -132,7 +132,7 @@ def introduce_late(room: Stockroom, sku: str, units: int) -> int:
     """What a process says that has found a SKU new, and stood still until others had brought it in."""
     epoch = room.fence.epoch
     first = levels.first_version(epoch)
-    return scripts.introduce(room.redis, [keys.level(sku)], sku, epoch, units, first, 1, "")
+    return scripts.introduce(room.redis, [keys.level(sku)], sku, epoch, units, first, 1, "", "")
 
 
 class Died(Exception):
