@@ -50,8 +50,9 @@ def _refuse_nul() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    headers = response.headers
+    own = "Content-Security-Policy" in headers  # the only one of which a page may have its own
+    headers.extend([(name, value) for name, value in HEADERS.items() if not own or name not in headers])
     return response
 
 

@@ -44,10 +44,10 @@ def cookie_of(slug: str) -> str:
 
 
 def keep_ticket(response: BaseResponse, slug: str, signed: str) -> None:
-    """Let the browser keep a ticket."""
-    response.set_cookie(
-        cookie_of(slug), signed, max_age=COOKIE_SECONDS, httponly=True, samesite="Lax", secure=request.is_secure
-    )
+    """Let the browser keep a ticket; nothing in it needs the quoting that costs `set_cookie` most of its time."""
+    secure = "Secure; " if request.is_secure else ""
+    flags = f"{secure}HttpOnly; Path=/; SameSite=Lax"
+    response.headers.add("Set-Cookie", f"{cookie_of(slug)}={signed}; Max-Age={COOKIE_SECONDS}; {flags}")
 
 
 def join(slug: str, email: str) -> Joined:
@@ -96,7 +96,7 @@ def show(slug: str) -> Response:
 
 @api.post("/tickets")
 def take_ticket(slug: str) -> tuple[Response, int]:
-    body = request.get_json(silent=True) if request.is_json and request.data else {}
+    body = request.get_json(silent=True) if _has_json() else {}
     if not isinstance(body, dict) or not isinstance(body.get("email", ""), str):
         raise InvalidInput("Send a JSON object; email, where the sale asks for it, is a text.")
     joined = join(slug, body.get("email", ""))
@@ -110,6 +110,10 @@ def take_ticket(slug: str) -> tuple[Response, int]:
     )
     keep_ticket(response, slug, signed)
     return response, 201 if joined.state == "joined" else 200
+
+
+def _has_json() -> bool:
+    return request.content_length != 0 and request.is_json and bool(request.data)
 
 
 @api.get("/tickets/me")
