@@ -29,6 +29,7 @@ class Accidents(Stage):
                 redis.delete(keys.level(sku))
             case "half a rebuild":
                 rebuild_and_die(self.rooms[process])
+                self.model.epochs += 1
         self.model.closed.update([sku] if loss == "a counter" else self.skus)
         self.note(f"lost: {loss}")
         if noticed:

@@ -22,7 +22,7 @@ class Stuck:
     entry: Entry
     hold: Hold
     moved_ms: int
-    rebuilds: int
+    epochs: int
 
 
 class Clicks(Stage):
@@ -110,7 +110,7 @@ class Clicks(Stage):
         assert answer.replace("held_before", "held") == expected
         self._remember(id, claim)
         if entry and claim.hold:
-            self.stuck.append(Stuck(entry, replace(claim.hold), self.moved_ms, self.model.rebuilds))
+            self.stuck.append(Stuck(entry, replace(claim.hold), self.moved_ms, self.model.epochs))
 
     @precondition(lambda self: self.stuck)
     @rule(process=PROCESS, number=PICK)
@@ -118,7 +118,7 @@ class Clicks(Stage):
         click = self.stuck.pop(number % len(self.stuck))
         id, room = click.entry.id, self.rooms[process]
         claim = self.model.claims[id]
-        stale = click.rebuilds != self.model.rebuilds
+        stale = click.epochs != self.model.epochs
         expected = claim.state or "stale" if stale else self.model.journal(claim, click.hold)
         deadline_ms = click.entry.expires_at_ms - (self.moved_ms - click.moved_ms)
 

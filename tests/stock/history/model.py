@@ -82,6 +82,7 @@ class Model:
     now: int = 0
     grants: int = 0
     rebuilds: int = 0
+    epochs: int = 0  # begun; also by a rebuild that died
     repaired_at: int = 0
 
     def ids(self, *states: str, least: int = 1) -> list[str]:
@@ -232,6 +233,7 @@ class Model:
     def rebuild(self) -> None:
         """Redis gets what SQL knows, and only that."""
         self.rebuilds += 1
+        self.epochs += 1
         self.repaired_at = self.now
         self.closed.clear()
         for claim in self.claims.values():
