@@ -173,7 +173,7 @@ def test_watchers_are_put_back_into_a_queue_that_was_lost(
 def test_a_socket_that_has_left_is_forgotten(
     backstage: Backstage, served: RunningShop, watch: Watch, waiting_sale: Callable[..., str]
 ) -> None:
-    slug = waiting_sale("S7")
+    slug = waiting_sale("S37")
     gone, stays = watch(join(served, slug)), watch(join(served, slug))
     for one in (gone, stays):
         one.watch(slug)

@@ -117,9 +117,10 @@ def test_a_lowered_quantity_and_a_release_are_pushed(served: RunningShop, connec
     socket = connect()
     socket.call("watch", {"skus": ["S7"]})
     session = served.shopper()
-    served.add(session, "S7", 3)
+    assert served.add(session, "S7", 3).status_code == 201
 
-    session.put(f"{served.url}/api/v1/cart/items/S7", json={"quantity": 1}, timeout=10)
+    lowered = session.put(f"{served.url}/api/v1/cart/items/S7", json={"quantity": 1}, timeout=10)
+    assert (lowered.status_code, lowered.json()["items"][0]["quantity"]) == (200, 1)
     wait_until(lambda: socket.stock and socket.stock[-1]["available"] == 49)
     session.delete(f"{served.url}/api/v1/cart/items/S7", timeout=10)
 
