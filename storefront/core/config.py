@@ -55,13 +55,17 @@ class Settings:
     mail_from: str
     ops_username: str
     ops_password: str | None  # None: the ops pages stay closed
+    erp_adapter: str
+    erp_batch_size: int
+    erp_batch_seconds: int
+    erp_environ: Mapping[str, str]  # the variables of the ERP's adapter, which reads them itself: ERP_…, EVENTS_…
 
     @property
     def development(self) -> bool:
         return self.app_env == "development"
 
 
-class _Reader:
+class Reader:
     """Takes typed values out of an environment and remembers every wrong one."""
 
     def __init__(self, environ: Mapping[str, str]):
@@ -75,7 +79,7 @@ class _Reader:
         try:
             return parse(raw)
         except ValueError:
-            shown = "(hidden)" if name.endswith(("KEY", "PASSWORD", "URL")) else repr(raw)
+            shown = "(hidden)" if name.endswith(("KEY", "PASSWORD", "SECRET", "URL")) else repr(raw)
             self.problems.append(f"{name}={shown} is not allowed: give {allowed}.")
             return default
 
@@ -87,6 +91,11 @@ class _Reader:
             return value
 
         return self.take(name, default, f"a whole number from {low} to {high}", parse)
+
+    def refuse(self) -> None:
+        """Raise SettingsError where something was wrong."""
+        if self.problems:
+            raise SettingsError("Stockbeat cannot start:\n" + "\n".join(self.problems))
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         def parse(raw: str) -> str:
@@ -130,7 +139,7 @@ def normalize_database_url(raw: str) -> str:
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read every setting; raise SettingsError that names each wrong variable, value and what is allowed."""
-    read = _Reader(environ)
+    read = Reader(environ)
     data_dir = Path(environ.get("DATA_DIR") or PROJECT_ROOT / "instance").absolute()
     database_url = read.database_url(f"sqlite:///{data_dir / 'shop.db'}")
     deployed = "DYNO" in environ or not database_url.startswith("sqlite")
@@ -160,15 +169,18 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         **_mail(read, app_env, port, shop_name),
         ops_username=environ.get("OPS_USERNAME", "").strip() or "ops",
         ops_password=environ.get("OPS_PASSWORD") or None,
+        erp_adapter=environ.get("ERP_ADAPTER", "").strip() or "filedrop",  # checked where the adapters are
+        erp_batch_size=read.number("ERP_BATCH_SIZE", 50, 1, 1000),
+        erp_batch_seconds=read.number("ERP_BATCH_SECONDS", 5, 0, 3600),
+        erp_environ={name: environ[name] for name in environ if name.startswith(("ERP_", "EVENTS_"))},
     )
     if app_env == "production" and database_url.startswith("sqlite"):
         read.problems.append("DATABASE_URL is an SQLite file: in production give postgresql://USER:PASSWORD@HOST/NAME.")
-    if read.problems:
-        raise SettingsError("Stockbeat cannot start:\n" + "\n".join(read.problems))
+    read.refuse()
     return settings
 
 
-def _mail(read: _Reader, app_env: str, port: int, shop_name: str) -> dict[str, Any]:
+def _mail(read: Reader, app_env: str, port: int, shop_name: str) -> dict[str, Any]:
     """How mail is sent. In development it is printed; elsewhere none is sent until all of it is said."""
     developing = app_env == "development"
     allowed = "console:, smtp://[USER:PASSWORD@]HOST[:PORT] or smtps://…"
@@ -199,7 +211,7 @@ def _currency(raw: str) -> str:
     return raw
 
 
-def _secret_key(read: _Reader, data_dir: Path, app_env: str) -> str:
+def _secret_key(read: Reader, data_dir: Path, app_env: str) -> str:
     """The SECRET_KEY; in development one is made and kept, so that carts outlive a restart."""
     given = read.environ.get("SECRET_KEY", "")
     if given and not (app_env == "production" and given.lower() in DEFAULT_SECRETS):

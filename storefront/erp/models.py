@@ -1,20 +1,125 @@
-"""The table of the ERP buffer (a transactional outbox)."""
+"""The tables of the ERP sync: the buffer (a transactional outbox), its batches, the link, and what came in."""
 
-from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storefront.core.db import BigId, db
 
+ROW_STATES = ("waiting", "batched", "accepted", "applied", "dead")
+BATCH_STATES = ("frozen", "unknown", "accepted", "done", "split")
+
+
+def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN {words}", name=column)
+
 
 class BufferRow(db.Model):
-    """One thing to tell the ERP: that an order was placed (version 1) or cancelled (version 2)."""
+    """One thing to tell: to the ERP that an order was placed (version 1) or cancelled (version 2), or an event.
+
+    waiting: for a batch, not before `due_at_ms`. batched: in a batch that has no answer yet. accepted: it was
+    taken and is not booked. applied: booked. dead: rejected, a person has to look (a dead letter).
+    """
 
     __tablename__ = "erp_buffer"
-    __table_args__ = (UniqueConstraint("order_id", "version"),)
+    __table_args__ = (
+        UniqueConstraint("order_id", "version"),
+        _one_of("state", ROW_STATES),
+        Index("ix_erp_buffer_channel_state_due_at_ms", "channel", "state", "due_at_ms"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))  # NULL: an event
     version: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(16))  # placed or cancelled
-    state: Mapped[str] = mapped_column(String(16), default="waiting", index=True)
+    kind: Mapped[str] = mapped_column(String(16))  # placed, cancelled, or the event's topic
+    state: Mapped[str] = mapped_column(String(16), default="waiting")
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    channel: Mapped[str] = mapped_column(String(16), default="erp", server_default="erp")  # or events
+    payload: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # of an event; an order is read where it stands
+    due_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    batch_id: Mapped[str | None] = mapped_column(ForeignKey("erp_batches.id"), index=True)
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")  # how often it was put off, or asked about
+    outcome: Mapped[str | None] = mapped_column(String(16))  # the last, see adapter.Result
+    words: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))  # the ERP's own
+    erp_id: Mapped[str] = mapped_column(String(100), default="", server_default=text("''"))
+    applied_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # when we heard of it
+    edits: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # fields that an operator has changed for the ERP
+    edited_by: Mapped[str] = mapped_column(String(100), default="", server_default=text("''"))
+
+
+class ErpBatch(db.Model):
+    """What is sent at once, with its content, stored before it is sent for the first time.
+
+    frozen: not sent, or known not to have arrived. unknown: sent, perhaps it arrived. accepted: waits for
+    acknowledgements. done. split: refused whole, and made into two smaller ones.
+    """
+
+    __tablename__ = "erp_batches"
+    __table_args__ = (UniqueConstraint("adapter", "sequence"), _one_of("state", BATCH_STATES))
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    adapter: Mapped[str] = mapped_column(String(32))
+    sequence: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    content: Mapped[str] = mapped_column(Text)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    documents: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16), default="frozen", index=True)
+    parent_id: Mapped[str | None] = mapped_column(String(36))
+    created_at_ms: Mapped[int] = mapped_column(BigInteger)
+    due_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    sent_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # last
+    tries: Mapped[int] = mapped_column(default=0)
+    words: Mapped[str] = mapped_column(Text, default="")
+
+
+class ErpLink(db.Model):
+    """The link to one ERP: who may use it now (a lease with a fencing token), and whether it works (the breaker)."""
+
+    __tablename__ = "erp_links"
+
+    adapter: Mapped[str] = mapped_column(String(32), primary_key=True)
+    token: Mapped[int] = mapped_column(default=0)  # rises with each holder; who has an older one may write nothing
+    holder: Mapped[str] = mapped_column(String(100), default="")
+    held_until_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    failures: Mapped[int] = mapped_column(default=0)  # in a row
+    open_until_ms: Mapped[int] = mapped_column(BigInteger, default=0)  # the breaker: nothing is sent before
+    error: Mapped[str] = mapped_column(Text, default="")  # what went wrong last; empty once it works again
+    alarm: Mapped[str] = mapped_column(Text, default="")  # why nothing is taken in until a person has looked
+    answered_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # last
+    read_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)  # when it was last asked for stock figures
+
+
+class ErpSnapshot(db.Model):
+    """A snapshot of stock figures that was taken in."""
+
+    __tablename__ = "erp_snapshots"
+    __table_args__ = (UniqueConstraint("adapter", "sequence"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    adapter: Mapped[str] = mapped_column(String(32))
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    source: Mapped[str] = mapped_column(String(200))
+    as_of_ms: Mapped[int] = mapped_column(BigInteger)
+    taken_at_ms: Mapped[int] = mapped_column(BigInteger)
+    figures: Mapped[int]  # how many SKUs it named
+    changed: Mapped[int]  # how many of ours it changed
+    unknown: Mapped[list[str]] = mapped_column(JSON)  # SKUs that the shop does not sell, the first of them
+
+
+class ErpProblem(db.Model):
+    """A line of a file or reply that could not be taken in: a dead letter that came in."""
+
+    __tablename__ = "erp_problems"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    adapter: Mapped[str] = mapped_column(String(32))
+    source: Mapped[str] = mapped_column(String(200))
+    line: Mapped[int | None]
+    column: Mapped[str] = mapped_column(String(64))
+    words: Mapped[str] = mapped_column(Text)
+    raw: Mapped[str] = mapped_column(Text)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    seen_by: Mapped[str] = mapped_column(String(100), default="")  # who has put it away

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Numeric, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Numeric, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storefront.core.db import BigId, db
@@ -14,7 +14,7 @@ class Order(db.Model):
     """A sale to a guest; whoever knows the token may see and cancel it."""
 
     __tablename__ = "orders"
-    __table_args__ = (CheckConstraint("status IN ('placed', 'cancelled')", name="status"),)
+    __table_args__ = (CheckConstraint("status IN ('placed', 'cancelled', 'shipped')", name="status"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     token: Mapped[str] = mapped_column(String(32), unique=True)
@@ -48,7 +48,12 @@ class OrderLine(db.Model):
     """Units of one SKU in an order, at the price of that moment."""
 
     __tablename__ = "order_lines"
-    __table_args__ = (CheckConstraint("quantity > 0", name="quantity"),)
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity"),
+        Index(
+            "ix_order_lines_undeducted", "sku", postgresql_where=text("NOT deducted"), sqlite_where=text("NOT deducted")
+        ),
+    )
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
     line: Mapped[int] = mapped_column(primary_key=True)
@@ -59,6 +64,8 @@ class OrderLine(db.Model):
     price: Mapped[Decimal] = mapped_column(Numeric(12, 2))
     tax: Mapped[Decimal] = mapped_column(Numeric(12, 2))  # contained in price x quantity
     currency: Mapped[str] = mapped_column(String(3))
+    # Whether the stock figure that the ERP has given for this SKU counts these units as gone; see decision 13.
+    deducted: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @property
     def line_total(self) -> Decimal:

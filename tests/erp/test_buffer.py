@@ -42,7 +42,7 @@ def failing() -> Iterator[None]:
     order_cancelled.disconnect(fail)
 
 
-def rows(room: Stockroom) -> list[tuple[int, int, str, str]]:
+def rows(room: Stockroom) -> list[tuple[int | None, int, str, str]]:
     with Session(room.engine) as session:
         found = session.scalars(select(BufferRow).order_by(BufferRow.id))
         return [(row.order_id, row.version, row.kind, row.state) for row in found]

@@ -1,0 +1,5 @@
+INSERT INTO erp_batches (id, adapter, sequence, kind, content, content_hash, documents, state, parent_id, created_at_ms, due_at_ms, sent_at_ms, tries, words) VALUES ('b5d1', 'filedrop', 1, 'placed', '[]', 'e3b0c442', 1, 'accepted', NULL, 1790000061000, 0, 1790000061500, 1, '');
+UPDATE erp_buffer SET batch_id = 'b5d1', state = 'accepted', outcome = 'accepted' WHERE order_id = 1;
+INSERT INTO erp_links (adapter, token, holder, held_until_ms, failures, open_until_ms, error, alarm, answered_at_ms, read_at_ms) VALUES ('filedrop', 7, 'worker-1', 1790000090000, 0, 0, '', '', 1790000061600, 0);
+INSERT INTO erp_snapshots (id, adapter, sequence, content_hash, source, as_of_ms, taken_at_ms, figures, changed, unknown) VALUES (1, 'filedrop', 1, 'e3b0c442', 'stock-000001.csv', 1790000050000, 1790000062000, 2, 1, '["SPOON"]');
+INSERT INTO erp_problems (id, adapter, source, line, "column", words, raw, at_ms, seen_by) VALUES (1, 'filedrop', 'stock-000001.csv', 3, 'on_hand', 'is no whole number', 'FORK,x', 1790000062000, '');
