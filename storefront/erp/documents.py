@@ -7,6 +7,11 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storefront.orders.models import Order, OrderLine, number_of
+
 PLACED, CANCELLED = "placed", "cancelled"
 VERSIONS = {PLACED: 1, CANCELLED: 2}
 
@@ -69,14 +74,65 @@ def read_document(found: dict[str, Any]) -> Document:
 EDITABLE = ("email", "name", "line1", "line2", "city", "postal_code", "region", "country")
 
 
-def content_of(documents: Sequence[Document]) -> str:
+@dataclass(frozen=True)
+class Event:
+    """Something that has happened, for whoever listens. `key` stays the same however often it is sent."""
+
+    key: str
+    topic: str
+    at_ms: int
+    data: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Sendable = Document | Event
+
+
+def key_of_event(row_id: int) -> str:
+    """The key of the event in a row of the buffer."""
+    return f"event-{row_id}"
+
+
+def of_rows(session: Session, rows: Sequence[Any]) -> list[Sendable]:
+    """What rows of the buffer (id, order_id, kind, payload, edits, created_at_ms) tell, in their order."""
+    ids = [row.order_id for row in rows if row.order_id is not None]
+    orders = {one.id: one for one in session.execute(select(*Order.__table__.columns).where(Order.id.in_(ids)))}
+    lines: dict[int, list[Line]] = {}
+    columns = select(*OrderLine.__table__.columns).where(OrderLine.order_id.in_(ids)).order_by(OrderLine.line)
+    for one in session.execute(columns):
+        lines.setdefault(one.order_id, []).append(
+            Line(one.line, one.sku, _named(one), one.quantity, one.price, one.tax)
+        )
+    return [
+        Event(key_of_event(row.id), row.kind, row.created_at_ms, row.payload)
+        if row.order_id is None
+        else _document(row, orders[row.order_id], tuple(lines[row.order_id]))
+        for row in rows
+    ]
+
+
+def _named(line: Any) -> str:
+    return f"{line.title}, {line.variant_title}" if line.variant_title else line.title
+
+
+def _document(row: Any, order: Any, lines: tuple[Line, ...]) -> Document:
+    address = {name: getattr(order, name) for name in EDITABLE} | (row.edits or {})
+    return Document(
+        key=key_of(order.id, row.kind), kind=row.kind, order_id=order.id, number=number_of(order.id),
+        at_ms=row.created_at_ms, currency=order.currency, total=order.total, lines=lines, **address,
+    )  # fmt: skip
+
+
+def content_of(some: Sequence[Sendable]) -> str:
     """The content of a batch, letter by letter the same for the same documents."""
-    return json.dumps([one.as_json() for one in documents], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return json.dumps([one.as_json() for one in some], ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def documents_of(content: str) -> tuple[Document, ...]:
-    """The documents of a batch's content."""
-    return tuple(read_document(one) for one in json.loads(content))
+def documents_of(content: str) -> tuple[Any, ...]:
+    """What is in a batch's content: documents, or events."""
+    return tuple(Event(**one) if "topic" in one else read_document(one) for one in json.loads(content))
 
 
 def hash_of(content: str) -> str:

@@ -10,6 +10,11 @@ from storefront.core.db import BigId, db
 FIRST_NUMBER = 1000
 
 
+def number_of(order_id: int) -> str:
+    """What the shopper knows an order by."""
+    return str(FIRST_NUMBER + order_id)
+
+
 class Order(db.Model):
     """A sale to a guest; whoever knows the token may see and cancel it."""
 
@@ -36,7 +41,7 @@ class Order(db.Model):
 
     @property
     def number(self) -> str:
-        return str(FIRST_NUMBER + self.id)
+        return number_of(self.id)
 
     @property
     def cause(self) -> str:

@@ -1,0 +1,235 @@
+"""Delivery: batches go out, and what the ERP says of each document is marked on its row.
+
+SQL is the truth. Before a batch is sent it is marked "unknown", so whoever comes after a process that was killed
+in the middle of it knows that the ERP may have it: where it can be asked it is asked, and only then the very same
+batch is sent again, which an adapter books once per key.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from storefront.core.db import transaction
+from storefront.erp import batches, link, marks
+from storefront.erp.adapter import Ack, Batch, BatchRejected, ErpAmbiguous, ErpError, ErpThrottled, Result
+from storefront.erp.documents import CANCELLED
+from storefront.erp.exchange import Exchange
+from storefront.erp.link import Lease
+from storefront.erp.models import ErpBatch
+
+READY_MOST = 20  # batches made before the first of them is answered: an ERP that is down should not cost a table
+SPLIT_TRIES = 5  # a batch that alone fails so often, while others pass, is halved to find out why
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Delivered:
+    """What came of one round; `busy`: another process was at it."""
+
+    busy: bool = False
+    batches: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    error: str = ""
+
+    def as_json(self) -> dict[str, int | str | bool]:
+        return {"busy": self.busy, "batches": self.batches, "error": self.error, **self.outcomes}
+
+
+def deliver(exchange: Exchange, *, now: bool = False, seconds: float = 8.0) -> Delivered:
+    """Send what is due, for `seconds` at most.
+
+    now: an operator asks, so nothing waits: not for more rows, not for its next try, not for the breaker.
+    """
+    done = Delivered()
+    with link.leased(exchange.room, exchange.name, exchange.lease_ms) as lease:
+        if lease is None:
+            done.busy = True
+            return done
+        try:
+            _Round(exchange, lease, done, now).run(time.monotonic() + seconds)
+        except link.LeaseLost as lost:
+            done.busy, done.error = True, str(lost)
+    return done
+
+
+class _Round:
+    """One holder's turn at the link."""
+
+    def __init__(self, exchange: Exchange, lease: Lease, done: Delivered, now: bool):
+        self._exchange, self._lease, self._done, self._now = exchange, lease, done, now
+        self._room, self._adapter = exchange.room, exchange.adapter
+        self._tried: set[str] = set()
+
+    def run(self, until: float) -> None:
+        if not self._works():
+            return
+        self._hear()
+        while time.monotonic() < until:
+            batch = self._next()
+            if batch is None or not self._send(batch):
+                return
+
+    # -- the breaker -------------------------------------------------------------------------------------------
+
+    def _works(self) -> bool:
+        """Whether the breaker lets us through; half-open, the ERP is asked how it is first."""
+        there = link.look(self._room, self._exchange.name)
+        state = link.breaker_of(there, self._room.now_ms())
+        if state == "open" and not self._now:
+            self._done.error = there.error
+            return False
+        if state != "closed":
+            try:
+                self._adapter.health()
+            except ErpError as error:
+                self._fail(error)
+                return False
+        return True
+
+    def _fail(self, error: Exception) -> None:
+        self._done.error = f"{type(error).__name__}: {error}"
+        log.warning("the ERP (%s) has not answered as agreed: %s", self._exchange.name, self._done.error)
+        with transaction(self._room.engine) as session:
+            now_ms = self._room.now_ms()
+            link.note_failure(link.check(session, self._lease, now_ms), error, now_ms)
+
+    # -- what the ERP says of what it has ----------------------------------------------------------------------
+
+    def _hear(self) -> None:
+        """Take in acknowledgements, and ask about what was accepted and is not booked yet."""
+        try:
+            if self._adapter.capabilities.asynchronous_acks:
+                self._poll()
+            if self._adapter.capabilities.can_look_up:
+                self._ask()
+        except ErpError as error:
+            self._fail(error)
+
+    def _poll(self) -> None:
+        with Session(self._room.engine) as session:
+            waiting = session.scalars(
+                select(ErpBatch)
+                .where(ErpBatch.adapter == self._exchange.name, ErpBatch.state == "accepted")
+                .order_by(ErpBatch.sequence)
+            ).all()
+        by_sequence = {batch.sequence: batch for batch in waiting}
+        for ack in self._adapter.poll_acks([batches.head_of(batch) for batch in waiting]):
+            self._take_in(by_sequence[ack.sequence], ack)
+
+    def _take_in(self, batch: ErpBatch, ack: Ack) -> None:
+        if ack.refused is not None:
+            self._refused(batch, ack.refused)
+        else:
+            self._mark(batch, ack.results)
+        with transaction(self._room.engine) as session:
+            marks.note_problems(session, self._exchange.name, ack.problems, self._room.now_ms())
+
+    def _ask(self) -> None:
+        now_ms = self._room.now_ms()
+        with Session(self._room.engine) as session:
+            rows = marks.accepted_rows(session, self._exchange.channel, now_ms, self._adapter.capabilities.max_batch)
+        if not rows:
+            return
+        found = self._adapter.lookup([batches.key_of(row) for row in rows])
+        with transaction(self._room.engine) as session:
+            now_ms = self._room.now_ms()
+            link.note_answer(link.check(session, self._lease, now_ms), now_ms)
+            self._done.outcomes += marks.follow_up(session, rows, found, now_ms)
+
+    # -- batches -----------------------------------------------------------------------------------------------
+
+    def _next(self) -> ErpBatch | None:
+        """The batch to send next; new ones are made once those before are answered."""
+        now_ms = self._room.now_ms()
+        batch, unsent = self._due(now_ms)
+        if batch is not None or unsent >= READY_MOST:
+            return batch
+        with transaction(self._room.engine) as session:
+            link.check(session, self._lease, now_ms)
+            cut = self._exchange.cut(self._now)
+            made = batches.freeze(session, self._exchange.name, cut, now_ms, READY_MOST)
+        return self._due(now_ms)[0] if made else None
+
+    def _due(self, now_ms: int) -> tuple[ErpBatch | None, int]:
+        """The first batch that may be sent now, and how many there are that were not answered."""
+        row = ErpBatch
+        unsent = select(row.id, row.due_at_ms).where(row.adapter == self._exchange.name, row.state.in_(batches.UNSENT))
+        with Session(self._room.engine) as session:
+            found = session.execute(unsent.order_by(row.sequence)).all()
+            those = found[:1] if self._adapter.capabilities.in_order else found
+            due = (one.id for one in those if one.id not in self._tried and (self._now or one.due_at_ms <= now_ms))
+            first = next(due, None)
+            return session.get(ErpBatch, first) if first else None, len(found)
+
+    def _send(self, batch: ErpBatch) -> bool:
+        """Send a batch, or find out what has become of it; return whether to go on with the next."""
+        self._tried.add(batch.id)
+        try:
+            if batch.state == "unknown" and self._adapter.capabilities.can_look_up and self._is_there(batch):
+                return True
+            self._begin(batch)
+            results = self._hand_over(batches.opened(batch))
+        except BatchRejected as refusal:
+            self._refused(batch, str(refusal))
+        except ErpError as error:
+            self._put_off(batch, error, "unknown" if isinstance(error, ErpAmbiguous) else batch.state)
+            return not self._adapter.capabilities.in_order and self._works()
+        except Exception as error:  # a bug of an adapter's: nobody knows what was sent; RQ shows it
+            self._put_off(batch, error, "unknown")
+            raise
+        else:
+            self._mark(batch, results)
+            self._done.batches += 1
+        return True
+
+    def _is_there(self, batch: ErpBatch) -> bool:
+        """Ask what has become of a batch that was sent without an answer; return whether all of it is there."""
+        with Session(self._room.engine) as session:
+            keys = [batches.key_of(row) for row in batches.rows_of(session, batch.id) if row.state == "batched"]
+        return self._mark(batch, list(self._adapter.lookup(keys).values())) if keys else True
+
+    def _begin(self, batch: ErpBatch) -> None:
+        """Note that a batch is about to be sent."""
+        with transaction(self._room.engine) as session:
+            now_ms = self._room.now_ms()
+            link.check(session, self._lease, now_ms)
+            session.execute(
+                update(ErpBatch)
+                .where(ErpBatch.id == batch.id)
+                .values(state="unknown", tries=ErpBatch.tries + 1, sent_at_ms=now_ms)
+            )
+
+    def _hand_over(self, batch: Batch) -> Sequence[Result]:
+        return self._adapter.cancel(batch) if batch.kind == CANCELLED else self._adapter.submit(batch)
+
+    def _mark(self, batch: ErpBatch, results: Sequence[Result]) -> bool:
+        """Mark the rows of a batch; return whether each of them has an answer now."""
+        with transaction(self._room.engine) as session:
+            now_ms = self._room.now_ms()
+            link.note_answer(link.check(session, self._lease, now_ms), now_ms)
+            marked = marks.mark(session, batch.id, results, now_ms)
+        self._done.outcomes += marked.outcomes
+        return marked.state != "unknown"
+
+    def _refused(self, batch: ErpBatch, words: str) -> None:
+        """The ERP takes none of a batch, because of something in it: halve it, and in the end we know of what."""
+        with transaction(self._room.engine) as session:
+            now_ms = self._room.now_ms()
+            link.note_answer(link.check(session, self._lease, now_ms), now_ms)
+            self._done.outcomes += marks.refuse(session, batch.id, words, now_ms)
+
+    def _put_off(self, batch: ErpBatch, error: Exception, state: str) -> None:
+        with transaction(self._room.engine) as session:
+            now_ms = self._room.now_ms()
+            there = link.check(session, self._lease, now_ms)
+            alone = batch.tries + 1 >= SPLIT_TRIES and there.failures == 0 and not isinstance(error, ErpThrottled)
+            if alone and batch.documents > 1 and not self._adapter.capabilities.in_order:
+                marks.refuse(session, batch.id, str(error), now_ms)
+            else:
+                marks.put_off(session, batch.id, f"{type(error).__name__}: {error}", state, now_ms)
+        self._fail(error)

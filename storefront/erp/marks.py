@@ -1,0 +1,141 @@
+"""Marks: what the ERP has said of each document, on its row; the state of a batch follows from its rows.
+
+Every function writes in the transaction of a caller that holds the link.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from storefront.erp import batches
+from storefront.erp.adapter import Problem, Result
+from storefront.erp.link import SHORTEST_MS, pause_ms
+from storefront.erp.models import BufferRow, ErpBatch, ErpProblem
+
+LONGEST_WORDS = 2000
+ASK_AGAIN_MOST_MS = 60_000
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The state of a batch after its rows were marked, and how many rows had which outcome."""
+
+    state: str
+    outcomes: Counter[str]
+
+
+def mark(session: Session, batch_id: str, results: Sequence[Result], now_ms: int) -> Marked:
+    """Mark the rows of a batch that wait for an answer; those without a result are unknown."""
+    by_key = {result.key: result for result in results}
+    outcomes: Counter[str] = Counter()
+    fields = []
+    for row in batches.rows_of(session, batch_id):
+        result = by_key.get(batches.key_of(row))
+        if row.state == "batched" or (row.state == "accepted" and result):
+            told = result or Result(batches.key_of(row), "unknown")
+            outcomes[told.outcome] += 1
+            fields.append({"id": row.id, **_after(row, told, now_ms)})
+    _write(session, fields)
+    return Marked(follow_rows(session, batch_id, now_ms), outcomes)
+
+
+def _write(session: Session, fields: list[dict[str, Any]]) -> None:
+    if fields:
+        session.execute(update(BufferRow), fields)
+    session.flush()
+
+
+def _after(row: BufferRow, result: Result, now_ms: int) -> dict[str, Any]:
+    """What becomes of a row by a result."""
+    told = {
+        "outcome": result.outcome,
+        "words": result.words[:LONGEST_WORDS] or row.words,
+        "erp_id": result.erp_id[:100] or row.erp_id,
+    }
+    match result.outcome:
+        case "applied" | "duplicate":
+            return told | {"state": "applied", "applied_at_ms": now_ms, "words": result.words[:LONGEST_WORDS]}
+        case "accepted":
+            pause = SHORTEST_MS if row.state == "batched" else min(ASK_AGAIN_MOST_MS, pause_ms(row.tries))
+            tries = 0 if row.state == "batched" else row.tries + 1
+            return told | {"state": "accepted", "due_at_ms": now_ms + pause, "tries": tries}
+        case "retry_later":
+            due_at_ms = now_ms + pause_ms(row.tries + 1)
+            return told | {"state": "waiting", "batch_id": None, "tries": row.tries + 1, "due_at_ms": due_at_ms}
+        case "rejected":
+            return told | {"state": "dead"}
+        case _:
+            return told
+
+
+def follow_rows(session: Session, batch_id: str, now_ms: int) -> str:
+    """Let the state of a batch follow from its rows; return it."""
+    states = set(session.scalars(select(BufferRow.state).where(BufferRow.batch_id == batch_id)))
+    state = "unknown" if "batched" in states else "accepted" if "accepted" in states else "done"
+    batch = session.get_one(ErpBatch, batch_id)
+    batch.state, batch.due_at_ms = state, now_ms + pause_ms(batch.tries) if state == "unknown" else 0
+    return state
+
+
+def accepted_rows(session: Session, channel: str, now_ms: int, most: int) -> Sequence[BufferRow]:
+    """The rows that the ERP has taken and not booked, and that it should be asked about now."""
+    row = BufferRow
+    due = select(row).where(row.channel == channel, row.state == "accepted", row.due_at_ms <= now_ms)
+    return session.scalars(due.order_by(row.due_at_ms).limit(most)).all()
+
+
+def follow_up(session: Session, rows: Sequence[BufferRow], found: Mapping[str, Result], now_ms: int) -> Counter[str]:
+    """Mark rows that were accepted; one that the ERP no longer knows goes out again."""
+    outcomes: Counter[str] = Counter()
+    fields = []
+    for row in rows:
+        key = batches.key_of(row)
+        result = found.get(key) or Result(key, "retry_later", "accepted before, and not known any more")
+        outcomes[result.outcome] += 1
+        fields.append({"id": row.id, **_after(row, result, now_ms)})
+    _write(session, fields)
+    for batch_id in {row.batch_id for row in rows if row.batch_id}:
+        follow_rows(session, batch_id, now_ms)
+    return outcomes
+
+
+def refuse(session: Session, batch_id: str, words: str, now_ms: int) -> Counter[str]:
+    """A batch was refused whole: halve it; a single document that is refused is a dead letter."""
+    batch = session.get_one(ErpBatch, batch_id)
+    batch.words = words[:LONGEST_WORDS]
+    open_rows = [row for row in batches.rows_of(session, batch_id) if row.state in ("batched", "accepted")]
+    if len(open_rows) > 1:
+        batches.split(session, batch, now_ms)
+        return Counter()
+    return mark(
+        session, batch_id, [Result(batches.key_of(row), "rejected", words) for row in open_rows], now_ms
+    ).outcomes
+
+
+def put_off(session: Session, batch_id: str, words: str, state: str, now_ms: int) -> None:
+    """A batch was not answered as agreed: the same again later. state: frozen, or unknown where it may have arrived."""
+    batch = session.get_one(ErpBatch, batch_id)
+    batch.state, batch.words, batch.due_at_ms = state, words[:LONGEST_WORDS], now_ms + pause_ms(batch.tries)
+    if state == "unknown":
+        waiting = update(BufferRow).where(BufferRow.batch_id == batch_id, BufferRow.state == "batched")
+        session.execute(waiting.values(outcome="unknown"), execution_options={"synchronize_session": False})
+
+
+def note_problems(session: Session, adapter: str, problems: Sequence[Problem], now_ms: int) -> None:
+    """Keep lines that could not be read for a person to look at, each once."""
+    for one in problems:
+        row = ErpProblem
+        known = select(row.id).where(
+            row.adapter == adapter, row.source == one.source, row.line == one.line, row.column == one.column
+        )
+        if session.scalar(known.limit(1)) is None:
+            session.add(
+                ErpProblem(
+                    adapter=adapter, source=one.source[:200], line=one.line, column=one.column[:64],
+                    words=one.words[:LONGEST_WORDS], raw=one.raw[:LONGEST_WORDS], at_ms=now_ms,
+                )
+            )  # fmt: skip
