@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None, *, serving: bool = False) -> Fl
     waiting_room_pages.init_app(app)
     waiting_list.init_app(app, settings)
     ops.init_app(app, settings)
+    erp.init_app(app, settings)
     launch.init_app(app)
     _connect_folders(app)
     app.add_url_rule("/static/vendor/<name>", "vendor", _vendor)
@@ -93,7 +94,6 @@ def _open_stockroom(settings: Settings) -> Stockroom:
 
 def _connect_folders(app: Flask) -> None:
     """What a folder tells those that must not be known to it."""
-    erp.connect()
     variants_imported.connect(_take_in)
     order_placed.connect(_end_passes)
     app.jinja_env.globals["levels_of"] = lambda skus: levels.read(take("stockroom"), skus)

@@ -1,22 +1,29 @@
-"""The worker: `python -m workers` runs the jobs of the shop's queue until SIGTERM."""
+"""The worker: `python -m workers` runs the jobs of the shop's queues until SIGTERM.
+
+What talks to others over the network has a queue of its own and a thread for it: however slow an ERP is, holds
+expire on time.
+"""
 
 import logging
 import signal
 import sys
+import threading
 import time
 from types import FrameType
 from typing import Any
 
+from flask import Flask
 from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.timeouts import BaseDeathPenalty
 
 from storefront import create_app
 from storefront.core.errors import in_a_line, is_outage
 from storefront.core.log import start_logging
 from storefront.core.tools import take
-from workers.queues import open_queue
+from workers.queues import QUEUE, SYNC, open_queue
 
 WORKER_TTL_SECONDS = 20  # a killed worker is noticed, and its job taken up again, after about a minute
 MAINTENANCE_SECONDS = 5
@@ -51,10 +58,29 @@ class Worker(SimpleWorker):
             super().handle_exception(job, *exc_info)
 
 
-def hire() -> Worker:
-    """A worker of the shop's queue. Raises redis' errors."""
-    redis, queue = open_queue(take("redis_url"))
-    return Worker(
+class _NoPenalty(BaseDeathPenalty):
+    """A signal cannot end a job in a thread; the jobs of that queue keep to limits of their own."""
+
+    def setup_death_penalty(self) -> None:
+        pass
+
+    def cancel_death_penalty(self) -> None:
+        pass
+
+
+class ThreadWorker(Worker):
+    """Works in a thread beside the worker of the process, which alone hears signals."""
+
+    death_penalty_class = _NoPenalty
+
+    def _install_signal_handlers(self) -> None:
+        pass
+
+
+def hire(kind: type[Worker] = Worker, name: str = QUEUE) -> Worker:
+    """A worker of a queue. Raises redis' errors."""
+    redis, queue = open_queue(take("redis_url"), name)
+    return kind(
         [queue],
         connection=redis,
         serializer=JSONSerializer,
@@ -64,21 +90,31 @@ def hire() -> Worker:
     )
 
 
-def work() -> bool:
+def work(kind: type[Worker] = Worker, name: str = QUEUE) -> bool:
     """Work until asked to stop, or until RQ gives up; return whether it was asked to."""
     worker = None
     try:
-        worker = hire()
+        worker = hire(kind, name)
         worker.work(logging_level="WARNING")
     except RedisError as error:
         log.warning("Redis does not let us work, trying again: %s", in_a_line(error))
     return worker is not None and worker.asked_to_stop
 
 
+def work_beside(app: Flask) -> None:
+    """Work on the queue of what talks to others for as long as the process lives; killed anywhere, it does no harm."""
+    while True:
+        with app.app_context():
+            work(ThreadWorker, SYNC)
+        time.sleep(PAUSE_SECONDS)
+
+
 def main() -> None:
     """Work, whatever becomes of Redis, until SIGTERM or SIGINT."""
     start_logging()
-    with create_app().app_context():
+    app = create_app()
+    threading.Thread(target=work_beside, args=(app,), name="sync", daemon=True).start()
+    with app.app_context():
         while True:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: sys.exit())  # RQ puts its own in their place while it works

@@ -19,7 +19,7 @@ from storefront.core.errors import in_a_line
 from storefront.core.log import start_logging
 from storefront.core.tools import take
 from workers.plan import PLAN, Periodic
-from workers.queues import open_queue
+from workers.queues import open_queue, queue_on
 
 BEAT_SECONDS = 0.1
 PAUSE_SECONDS = 1.0
@@ -29,14 +29,17 @@ log = logging.getLogger("workers.clock")
 
 
 def tick(redis: Redis, queue: Queue, last: dict[str, int]) -> None:
-    """Enqueue each job whose slot has changed since `last` (name -> slot, updated)."""
+    """Enqueue each job whose slot has changed since `last` (name -> slot, updated).
+
+    Jobs go to the queues of the plan, by the connection of `queue`.
+    """
     whole, microseconds = redis.time()
     seconds = whole + microseconds / 1_000_000
     for periodic in PLAN:
         slot = int(seconds / periodic.every_seconds)
         if last.get(periodic.name) != slot:
             try:
-                _enqueue(queue, periodic, slot)
+                _enqueue(queue_on(queue.connection, periodic.queue), periodic, slot)
             except ResponseError as refusal:  # Redis is full, or read-only
                 _do_without_queue(periodic, refusal)
             last[periodic.name] = slot

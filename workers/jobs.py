@@ -1,10 +1,12 @@
 """The jobs: each fetches its tools, makes one call into the domain and returns what it did, for the dashboard."""
 
 import time
+from typing import Any
 
 from storefront.core import idempotency
 from storefront.core.db import db
 from storefront.core.tools import take
+from storefront.erp import delivery, inbound
 from storefront.stock import rebuild, repair, reservations
 from storefront.waiting_room.tick import tick_all
 from storefront.waiting_room.waiting_list import entries, units
@@ -43,3 +45,13 @@ def mail_waiting_lists() -> dict[str, int]:
 def forget_addresses() -> dict[str, int]:
     """Forget addresses on waiting lists that nobody confirmed in time, and those that have been told."""
     return {"forgotten": entries.forget_old(take("stockroom"))}
+
+
+def send_to_erp() -> dict[str, Any]:
+    """Send the ERP what is due; hear what it says of what it has."""
+    return delivery.deliver(take("exchange")).as_json()
+
+
+def read_erp_stock() -> dict[str, Any]:
+    """Take in what the ERP says of its stock, if there is news."""
+    return inbound.read_stock(take("exchange")).as_json()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from workers.queues import QUEUE, SYNC
+
 
 @dataclass(frozen=True)
 class Periodic:
@@ -14,6 +16,7 @@ class Periodic:
     job: str
     every_seconds: float
     urgent: bool = False
+    queue: str = QUEUE
 
 
 PLAN = (
@@ -21,6 +24,8 @@ PLAN = (
     Periodic("tick-sales", "workers.jobs.tick_sales", 0.5),
     Periodic("repair-stock", "workers.jobs.repair_stock", 5, urgent=True),
     Periodic("mail-waiting-lists", "workers.jobs.mail_waiting_lists", 5),
+    Periodic("send-to-erp", "workers.jobs.send_to_erp", 1, queue=SYNC),
+    Periodic("read-erp-stock", "workers.jobs.read_erp_stock", 5, queue=SYNC),
     Periodic("forget-keys", "workers.jobs.forget_keys", 3600),
     Periodic("forget-addresses", "workers.jobs.forget_addresses", 3600),
 )

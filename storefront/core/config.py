@@ -58,6 +58,7 @@ class Settings:
     erp_adapter: str
     erp_batch_size: int
     erp_batch_seconds: int
+    erp_stock_seconds: int  # how often the ERP is asked for its stock
     erp_environ: Mapping[str, str]  # the variables of the ERP's adapter, which reads them itself: ERP_…, EVENTS_…
 
     @property
@@ -172,6 +173,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         erp_adapter=environ.get("ERP_ADAPTER", "").strip() or "filedrop",  # checked where the adapters are
         erp_batch_size=read.number("ERP_BATCH_SIZE", 50, 1, 1000),
         erp_batch_seconds=read.number("ERP_BATCH_SECONDS", 5, 0, 3600),
+        erp_stock_seconds=read.number("ERP_STOCK_SECONDS", 15, 1, 86_400),
         erp_environ={name: environ[name] for name in environ if name.startswith(("ERP_", "EVENTS_"))},
     )
     if app_env == "production" and database_url.startswith("sqlite"):

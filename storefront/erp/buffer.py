@@ -1,9 +1,43 @@
-"""Rows into the buffer: one per order and version, in the order's own transaction."""
+"""The buffer: rows go in within the order's own transaction, and this is how it stands."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storefront.erp.models import BufferRow
+from storefront.core.db import transaction
+from storefront.core.errors import Refusal
+from storefront.erp.documents import EDITABLE
+from storefront.erp.models import ROW_STATES, BufferRow
 from storefront.orders.models import Order
+from storefront.stock.stockroom import Stockroom
+
+UNSENT = ("waiting", "batched")
+
+
+class UnknownRow(Refusal):
+    code, status, title = "unknown_row", 404, "There is no such row in the buffer"
+
+
+class NotDead(Refusal):
+    code, title = "not_dead", "Only a dead letter can be sent again"
+
+
+class NotEditable(Refusal):
+    code, status, title = "not_editable", 422, "This field cannot be edited"
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How many rows of a channel are in each state, and how long the oldest that is not with the ERP has waited."""
+
+    waiting: int
+    batched: int
+    accepted: int
+    applied: int
+    dead: int
+    oldest_unsent_ms: int  # its age; 0 where nothing waits
 
 
 def add_placed(_sender: object, *, session: Session, order: Order, now_ms: int) -> None:
@@ -14,3 +48,64 @@ def add_placed(_sender: object, *, session: Session, order: Order, now_ms: int) 
 def add_cancelled(_sender: object, *, session: Session, order: Order, now_ms: int) -> None:
     """Note that `order` has been cancelled."""
     session.add(BufferRow(order_id=order.id, version=2, kind="cancelled", created_at_ms=now_ms))
+
+
+def backlog(room: Stockroom, channel: str = "erp") -> Backlog:
+    """How a channel stands."""
+    row = BufferRow
+    with Session(room.engine) as session:
+        by_state = select(row.state, func.count()).where(row.channel == channel).group_by(row.state)
+        counts: dict[str, int] = {state: number for state, number in session.execute(by_state)}
+        unsent = select(func.min(row.created_at_ms)).where(row.channel == channel, row.state.in_(UNSENT))
+        oldest = session.scalar(unsent)
+    age_ms = max(0, room.now_ms() - oldest) if oldest else 0
+    return Backlog(**{state: counts.get(state, 0) for state in ROW_STATES}, oldest_unsent_ms=age_ms)
+
+
+def dead_letters(room: Stockroom, channel: str = "erp", most: int = 500) -> Sequence[BufferRow]:
+    """What was rejected and waits for a person, the oldest first."""
+    dead = select(BufferRow).where(BufferRow.channel == channel, BufferRow.state == "dead")
+    with Session(room.engine) as session:
+        return session.scalars(dead.order_by(BufferRow.id).limit(most)).all()
+
+
+def retry(room: Stockroom, ids: Sequence[int] = (), channel: str = "erp") -> int:
+    """Send dead letters again, all of a channel where none is named; return how many.
+
+    Raises UnknownRow and NotDead, naming the first that is so; then none is sent.
+    """
+    now_ms = room.now_ms()
+    with transaction(room.engine) as session:
+        dead = select(BufferRow).where(BufferRow.channel == channel)
+        some = dead.where(BufferRow.id.in_(ids)) if ids else dead.where(BufferRow.state == "dead")
+        rows = session.scalars(some.with_for_update()).all()
+        missing = sorted(set(ids) - {row.id for row in rows})
+        if missing:
+            raise UnknownRow(f"There is no row {missing[0]} in the buffer.", id=missing[0])
+        for row in rows:
+            if row.state != "dead":
+                raise NotDead(f"Row {row.id} is {row.state}: only a dead letter can be sent again.", id=row.id)
+            _send_again(row, now_ms)
+    return len(rows)
+
+
+def edit_and_retry(room: Stockroom, row_id: int, edits: dict[str, str], who: str) -> None:
+    """Send a dead letter again with other words for the ERP (see EDITABLE); the order itself stays as it is.
+
+    Raises UnknownRow, NotDead and NotEditable.
+    """
+    wrong = sorted(set(edits) - set(EDITABLE))
+    if wrong:
+        raise NotEditable(f"{wrong[0]} cannot be edited: only {', '.join(EDITABLE)}.", field=wrong[0])
+    with transaction(room.engine) as session:
+        row = session.get(BufferRow, row_id, with_for_update=True)
+        if row is None or row.order_id is None:
+            raise UnknownRow(f"There is no order in row {row_id} of the buffer.", id=row_id)
+        if row.state != "dead":
+            raise NotDead(f"Row {row_id} is {row.state}: only a dead letter can be sent again.", id=row_id)
+        row.edits, row.edited_by = {**(row.edits or {}), **edits}, who[:100]
+        _send_again(row, room.now_ms())
+
+
+def _send_again(row: BufferRow, now_ms: int) -> None:
+    row.state, row.batch_id, row.tries, row.due_at_ms = "waiting", None, 0, now_ms

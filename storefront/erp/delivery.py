@@ -51,24 +51,24 @@ def deliver(exchange: Exchange, *, now: bool = False, seconds: float = 8.0) -> D
             done.busy = True
             return done
         try:
-            _Round(exchange, lease, done, now).run(time.monotonic() + seconds)
+            Turn(exchange, lease, done, now).run(time.monotonic() + seconds)
         except link.LeaseLost as lost:
             done.busy, done.error = True, str(lost)
     return done
 
 
-class _Round:
-    """One holder's turn at the link."""
+class Turn:
+    """One holder's turn at the link; what comes of it is counted in `done`."""
 
-    def __init__(self, exchange: Exchange, lease: Lease, done: Delivered, now: bool):
-        self._exchange, self._lease, self._done, self._now = exchange, lease, done, now
+    def __init__(self, exchange: Exchange, lease: Lease, done: Delivered | None = None, now: bool = False):
+        self._exchange, self._lease, self._done, self._now = exchange, lease, done or Delivered(), now
         self._room, self._adapter = exchange.room, exchange.adapter
         self._tried: set[str] = set()
 
     def run(self, until: float) -> None:
         if not self._works():
             return
-        self._hear()
+        self.hear()
         while time.monotonic() < until:
             batch = self._next()
             if batch is None or not self._send(batch):
@@ -100,7 +100,7 @@ class _Round:
 
     # -- what the ERP says of what it has ----------------------------------------------------------------------
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
         """Take in acknowledgements, and ask about what was accepted and is not booked yet."""
         try:
             if self._adapter.capabilities.asynchronous_acks:

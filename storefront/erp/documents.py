@@ -21,6 +21,11 @@ def key_of(order_id: int, kind: str) -> str:
     return f"order-{order_id}-{VERSIONS[kind]}"
 
 
+def order_id_of(key: str) -> int:
+    """The order that a document's key belongs to."""
+    return int(key.split("-")[1])
+
+
 @dataclass(frozen=True)
 class Line:
     """Units of one SKU in an order, at the price of its moment."""

@@ -12,6 +12,7 @@ class Exchange:
     """One channel of the buffer and the adapter it goes through.
 
     batch_size: rows of a batch, at most. batch_seconds: a batch does not wait longer for more of them.
+    stock_seconds: how often the ERP is asked for its stock.
     lease_ms: how long a holder of the link may be silent before somebody else takes over; longer than any call.
     """
 
@@ -20,6 +21,7 @@ class Exchange:
     channel: str = "erp"
     batch_size: int = 50
     batch_seconds: float = 5
+    stock_seconds: float = 15
     lease_ms: int = 60_000
 
     @property

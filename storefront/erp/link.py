@@ -134,6 +134,3 @@ def note_failure(link: ErpLink, error: Exception, now_ms: int) -> None:
         link.open_until_ms = now_ms + pause_ms(link.failures - TRIPS_AT + 3)
 
 
-def note_alarm(link: ErpLink, error: ErpError | None) -> None:
-    """Remember why nothing is taken in until a person has looked; None once something was taken in."""
-    link.alarm = str(error)[:2000] if error else ""

@@ -7,12 +7,16 @@ from storefront.core.db import transaction
 from storefront.core.errors import Refusal
 from storefront.orders.events import order_cancelled
 from storefront.orders.models import Order
-from storefront.stock.ledger import Change, Reason, record, tell
+from storefront.stock.ledger import Change, Reason, lock_levels, record, tell
 from storefront.stock.stockroom import Stockroom
 
 
 class UnknownOrder(Refusal):
     code, status, title = "unknown_order", 404, "There is no such order"
+
+
+class AlreadyShipped(Refusal):
+    code, title = "already_shipped", "This order has left our house"
 
 
 def find(session: Session, token: str) -> Order:
@@ -24,7 +28,7 @@ def find(session: Session, token: str) -> Order:
 
 
 def cancel(room: Stockroom, token: str) -> Order:
-    """Cancel a placed order; one that is cancelled already stays so. Raises UnknownOrder."""
+    """Cancel a placed order; one that is cancelled already stays so. Raises UnknownOrder and AlreadyShipped."""
     now_ms = room.now_ms()
     with transaction(room.engine) as session:
         order = find(session, token)
@@ -38,11 +42,17 @@ def cancel(room: Stockroom, token: str) -> Order:
         if won is not None:
             _return_units(session, order, now_ms)
             order_cancelled.send(session=session, order=order, now_ms=now_ms)
+        elif order.status == "shipped":
+            raise AlreadyShipped("This order is on its way and cannot be cancelled any more.")
     tell(room, sorted({line.sku for line in order.lines}))
     return order
 
 
 def _return_units(session: Session, order: Order, now_ms: int) -> None:
+    """Give the units back; those that the ERP has deducted come back with the figure in which it has undone that."""
     why = Reason("order cancelled", order.cause, now_ms, order.shopper)
+    lock_levels(session, [line.sku for line in order.lines])
+    session.refresh(order, ["lines"])  # as the last snapshot of the ERP's figures has left them
     for line in sorted(order.lines, key=lambda line: line.sku):
-        record(session, line.sku, "cancelled", Change(committed=-line.quantity), why)
+        gone = -line.quantity if line.deducted else 0
+        record(session, line.sku, "cancelled", Change(on_hand=gone, committed=-line.quantity), why)

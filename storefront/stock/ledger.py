@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from redis.exceptions import RedisError
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, case, func, select, update
 from sqlalchemy.orm import Session
 
 from storefront.core.errors import Unavailable
@@ -62,7 +62,7 @@ def record(
     statement = update(level).where(level.sku == sku, level.location == MAIN_LOCATION)
     if change.sellable < 0 and not force:
         statement = statement.where(left >= 0)
-    numbered = change.sellable != 0 and not held
+    numbered = (change.sellable != 0 or kind == "cancelled") and not held  # Redis counts what a shopper has bought
     row = session.execute(
         statement.values(
             on_hand=level.on_hand + change.on_hand,
@@ -90,6 +90,22 @@ def _refuse(session: Session, sku: str) -> NoReturn:
     if session.get(StockLevel, (sku, MAIN_LOCATION)) is None:
         raise UnknownSku(f"There is no SKU {sku}.", sku=sku)
     raise InsufficientStock(f"There are not enough units of {sku} on hand.", sku=sku)
+
+
+def by_code(session: Session) -> ColumnElement[str]:
+    """SKUs in Python's order, in which orders lock their levels; that of the database's language may be another."""
+    return StockLevel.sku.collate("C" if session.get_bind().dialect.name == "postgresql" else "BINARY")
+
+
+def lock_levels(session: Session, skus: Iterable[str]) -> list[StockLevel]:
+    """The levels of those of `skus` that are counted, held against orders until the caller's transaction ends."""
+    locked: list[StockLevel] = []
+    for some in _slices(sorted(skus)):
+        query = select(StockLevel).where(StockLevel.sku.in_(some), StockLevel.location == MAIN_LOCATION)
+        locked += session.scalars(
+            query.order_by(by_code(session)).with_for_update(), execution_options={"populate_existing": True}
+        )
+    return locked
 
 
 def open_levels(session: Session, units: Mapping[str, int], now_ms: int) -> list[str]:
@@ -143,12 +159,12 @@ def _replay(room: Stockroom, sku: str, after: int) -> int:
 
 
 def _apply(room: Stockroom, movement: StockMovement) -> str:
-    shopper = movement.shopper if movement.kind == "cancelled" else ""
+    shopper, returned = (movement.shopper, -movement.committed) if movement.kind == "cancelled" else ("", 0)
     sku = movement.sku
 
     def question(epoch: int) -> str:
         return scripts.apply_movement(
-            room.redis, keys.of(sku), sku, epoch, movement.number or 0, movement.sellable, shopper
+            room.redis, keys.of(sku), sku, epoch, movement.number or 0, movement.sellable, shopper, returned
         )
 
     return room.ask(sku, question, closed=lambda answer: answer == "checking")

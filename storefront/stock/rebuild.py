@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from storefront.core.db import transaction
 from storefront.core.lua import load_all
 from storefront.stock import keys, scripts
+from storefront.stock.ledger import by_code
 from storefront.stock.levels import first_version
 from storefront.stock.models import Reservation, StockFence, StockLevel, StockMovement
 from storefront.stock.stockroom import GateClosed, Stockroom, run_id_of
@@ -183,9 +184,8 @@ def _lock_limited(session: Session, skus: Sequence[str]) -> None:
 
     In the order of SKUs, as the orders lock them: Python's, which is not that of the database's language.
     """
-    by_code = StockLevel.sku.collate("C" if session.get_bind().dialect.name == "postgresql" else "BINARY")
     limited = select(StockLevel.sku).where(StockLevel.sku.in_(skus), StockLevel.limit_per_shopper.is_not(None))
-    session.execute(limited.order_by(by_code).with_for_update(read=True)).all()
+    session.execute(limited.order_by(by_code(session)).with_for_update(read=True)).all()
 
 
 def _write_level(pipeline: Redis, session: Session, rows: list[Row], epoch: int, at_ms: int) -> None:

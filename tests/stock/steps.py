@@ -125,7 +125,9 @@ def tell_movement(room: Stockroom, sku: str, number: int) -> str:
         wanted = select(StockMovement).where(StockMovement.sku == sku, StockMovement.number == number)
         movement = session.scalars(wanted).one()
     shopper = movement.shopper if movement.kind == "cancelled" else ""
-    return scripts.apply_movement(room.redis, keys.of(sku), sku, room.fence.epoch, number, movement.sellable, shopper)
+    return scripts.apply_movement(
+        room.redis, keys.of(sku), sku, room.fence.epoch, number, movement.sellable, shopper, -movement.committed
+    )
 
 
 def introduce_late(room: Stockroom, sku: str, units: int) -> int:

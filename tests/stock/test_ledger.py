@@ -20,7 +20,7 @@ Stocked = Callable[..., Stockroom]
 
 
 def apply(room: Stockroom, number: int, units: int) -> str:
-    return scripts.apply_movement(room.redis, keys.of("MUG"), "MUG", room.fence.epoch, number, units, "")
+    return scripts.apply_movement(room.redis, keys.of("MUG"), "MUG", room.fence.epoch, number, units, "", 0)
 
 
 def test_a_movement_out_of_turn_is_refused_and_a_repeated_one_ignored(stocked: Stocked) -> None:

@@ -58,7 +58,7 @@ SLIPS = (
     Slip("a movement is applied twice", scripts.apply_movement, "if number <= last then return 'applied_before' end"),
     Slip("a movement is skipped", scripts.apply_movement, "if number > last + 1 then return 'gap' end"),
     Slip("a movement is not noted", scripts.apply_movement, "redis.call('HSET', level, 'number', number)"),
-    Slip("a cancellation lowers the limit", scripts.apply_movement, "shopper, -units)", "shopper, units)"),
+    Slip("a cancellation lowers the limit", scripts.apply_movement, "shopper, -returned)", "shopper, returned)"),
     Slip("introduce overwrites", scripts.introduce, "if redis.call('EXISTS', level) == 1 then return 0 end"),
     Slip("the epoch is not looked at", scripts.reserve, "found[3] ~= epoch", "not found[3]"),
     Slip("the version is not raised", scripts.reserve, "'version', 1)", "'version', 0)"),
