@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
-from storefront.erp.adapter import ErpAuthFailed, ErpError, ErpThrottled
+from storefront.erp.adapter import ErpAuthFailed, ErpThrottled
 from storefront.erp.models import ErpLink
 from storefront.stock.stockroom import Stockroom
 
