@@ -23,7 +23,7 @@ from storefront.stock.stockroom import Stockroom
 from tests.postgres import PostgresMissing, PostgresServer, find_programs
 
 ORIGIN = {"Origin": "http://localhost"}  # a browser sends it by itself; Flask's test client does not
-WHOLE_SHOPS = {"browser", "live", "processes"}
+TOGETHER = ("browser", "live", "processes", "erp/adapters/tryton")  # folders that start whole servers
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +50,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 class FoldersOfShops(LoadScopeScheduling):
-    """Side by side: the tests of a folder that starts whole shops stay with one worker, all others go one by one."""
+    """Side by side: the tests of a folder that starts whole servers stay with one worker, all others go one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = nodeid.split("/")[1]
-        return folder if folder in WHOLE_SHOPS else nodeid
+        return next((folder for folder in TOGETHER if nodeid.startswith(f"tests/{folder}/")), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FoldersOfShops:

@@ -1,0 +1,166 @@
+"""The ERP's house for the contract suite: a Tryton server, its settings, and a look into its books."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from storefront.core.config import Reader, load_settings
+from storefront.erp.adapter import BookedLine
+from storefront.erp.adapters.tryton import open_adapter
+from storefront.erp.adapters.tryton.adapter import TrytonAdapter
+from storefront.erp.adapters.tryton.rpc import Connection, Door, Visit
+from storefront.erp.adapters.tryton.sales import mark_of, order_of
+from tests.erp.adapters.tryton.kit import ADMIN_PASSWORD, BOT_PASSWORD, DATABASE, RunningTryton
+
+STOCK = """
+    SELECT product.code, SUM(CASE
+        WHEN move.state = 'done' AND arriving.code IN ('STO', 'OUT') THEN move.internal_quantity
+        WHEN move.state = 'cancelled' THEN 0
+        WHEN leaving.code IN ('STO', 'OUT') AND (move.state = 'done' OR arriving.type = 'customer')
+            THEN -move.internal_quantity
+        ELSE 0 END
+        - CASE WHEN move.state = 'done' AND arriving.code IN ('STO', 'OUT') AND leaving.code IN ('STO', 'OUT')
+            THEN move.internal_quantity ELSE 0 END)
+    FROM stock_move AS move
+    JOIN product_product AS product ON product.id = move.product
+    JOIN stock_location AS leaving ON leaving.id = move.from_location
+    JOIN stock_location AS arriving ON arriving.id = move.to_location
+    GROUP BY product.code
+"""
+BOOKED = """
+    SELECT sale.web_id, sale.comment, line.sequence, product.code, line.quantity, line.unit_price, currency.code,
+        EXISTS (SELECT 1 FROM stock_move WHERE origin = 'sale.line,' || line.id AND state != 'cancelled')
+    FROM sale_line AS line
+    JOIN sale_sale AS sale ON sale.id = line.sale
+    JOIN product_product AS product ON product.id = line.product
+    JOIN currency_currency AS currency ON currency.id = sale.currency
+    WHERE sale.state IN ('confirmed', 'processing', 'done') ORDER BY line.id
+"""
+
+
+class House:
+    """A Tryton with our web shop in it."""
+
+    def __init__(self, tryton: RunningTryton):
+        self.tryton = tryton
+        self.folder = tryton.folder
+        self.environ = self.environ_of()
+
+    def environ_of(self, **other: str) -> dict[str, str]:
+        """The settings with which an adapter reaches this house."""
+        return {
+            "ERP_ADAPTER": "tryton",
+            "ERP_TRYTON_URL": self.tryton.url,
+            "ERP_TRYTON_DATABASE": DATABASE,
+            "ERP_TRYTON_USER": "bot",
+            "ERP_TRYTON_PASSWORD": BOT_PASSWORD,
+            "ERP_TRYTON_SHOP": "Stockbeat",
+            **other,
+        }
+
+    @cached_property
+    def adapter(self) -> TrytonAdapter:
+        return self.adapter_with()
+
+    def adapter_with(self, **other: str) -> TrytonAdapter:
+        """An adapter of its own, with some of the settings changed."""
+        return adapter_of(self.environ_of(**other), self.folder)
+
+    def work(self) -> None:
+        """Tryton works while it is asked."""
+
+    # -- as the people in the house work -----------------------------------------------------------------------
+
+    def ask(self, method: str, *params: Any) -> Any:
+        """Let the administrator call a method of Tryton's."""
+        return Visit(self._admin).do(method, *params, context={"company": 1})
+
+    @cached_property
+    def _admin(self) -> Connection:
+        return Connection(Door(self.tryton.url, DATABASE, "admin", ADMIN_PASSWORD, 30))
+
+    def set_stock(self, units: Mapping[str, int]) -> None:
+        """Count the shelves: this is what lies on them. SKUs that are not known become products."""
+        self.create_products(sorted(set(units) - set(self.products())))
+        products = self.products()
+        lines = [{"product": products[sku], "quantity": count} for sku, count in units.items()]
+        (inventory,) = self.ask(
+            "model.stock.inventory.create",
+            [{"location": self.place("STO"), "company": 1, "lines": [["create", lines]]}],
+        )
+        self.ask("model.stock.inventory.confirm", [inventory])
+
+    def create_products(self, skus: list[str], **more: Any) -> None:
+        (category,) = self.ask("model.product.category.search", [["name", "=", "Goods"]])
+        common = {
+            "type": "goods", "default_uom": 1, "sale_uom": 1, "salable": True, "list_price": Decimal(1),
+            "account_category": category, **more,
+        }  # fmt: skip
+        if skus:
+            self.ask(
+                "model.product.template.create",
+                [{**common, "name": sku, "products": [["create", [{"suffix_code": sku}]]]} for sku in skus],
+            )
+
+    def plan(self, sku: str, units: int, leaving: str, arriving: str, *, price: Decimal | None = None) -> int:
+        """Plan a move between two places, which is not done yet; return its id."""
+        move = {
+            "product": self.products()[sku], "unit": 1, "quantity": units, "company": 1, "state": "draft",
+            "from_location": self.place(leaving), "to_location": self.place(arriving),
+            "unit_price": price, "currency": 1 if price is not None else None,
+        }  # fmt: skip
+        return int(self.ask("model.stock.move.create", [move])[0])
+
+    # -- what stands in the books ------------------------------------------------------------------------------
+
+    def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows of Tryton's own database file."""
+        with closing(sqlite3.connect(f"file:{self.tryton.database}?mode=ro", uri=True, timeout=10)) as books:
+            return books.execute(query, values).fetchall()
+
+    def products(self) -> dict[str, int]:
+        return dict(self.read("SELECT code, id FROM product_product"))
+
+    def place(self, code: str) -> int:
+        return int(self.read("SELECT id FROM stock_location WHERE code = ?", code)[0][0])
+
+    def stock(self) -> dict[str, int]:
+        """Units that are promised to nobody yet, by SKU."""
+        return {sku: int(units) for sku, units in self.read(STOCK)}
+
+    def booked(self) -> list[BookedLine]:
+        lines = []
+        for web_id, comment, line, sku, quantity, price, currency, moving in self.read(BOOKED):
+            order_id = order_of(web_id)
+            taken_back = mark_of(web_id) in (comment or "") and not moving
+            if order_id is not None and not taken_back:
+                lines.append(BookedLine(order_id, line, sku, int(quantity), _price(price), currency))
+        return lines
+
+    def states(self) -> list[tuple[str, str]]:
+        """The sales by web ID with their states."""
+        return self.read("SELECT web_id, state FROM sale_sale ORDER BY id")
+
+
+def _price(stored: Any) -> Decimal:
+    """An amount as it is stored: SQLite makes numbers of some, and leaves others as bytes."""
+    return Decimal(stored.decode() if isinstance(stored, bytes) else str(stored))
+
+
+def adapter_of(environ: Mapping[str, str], folder: Path) -> TrytonAdapter:
+    """The adapter with these settings, as any process opens it."""
+    read = Reader(environ)
+    adapter = open_adapter(read, load_settings({"APP_ENV": "development", "DATA_DIR": str(folder)}))
+    read.refuse()
+    return adapter
+
+
+@contextmanager
+def open_house(folder: Path) -> Iterator[House]:
+    """A Tryton of its own in a folder of its own."""
+    with RunningTryton(folder / "tryton") as tryton:
+        yield House(tryton)
