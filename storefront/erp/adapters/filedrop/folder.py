@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -93,8 +94,7 @@ class LocalFolder:
         self._make()
         drafts = {name: self._path(draft_name(name)) for name in files}
         try:
-            for name, data in files.items():
-                _write(drafts[name], data)
+            _write({drafts[name]: data for name, data in files.items()})
             for name, draft in drafts.items():
                 os.link(draft, self._path(name))  # unlike a rename it fails where the name is taken
         finally:
@@ -143,10 +143,15 @@ def _content(path: str) -> bytes:
         return file.read()
 
 
-def _write(path: str, data: bytes) -> None:
-    with open(path, "xb", buffering=0) as file:
-        file.write(data)
-        os.fsync(file.fileno())
+def _write(files: Mapping[str, bytes]) -> None:
+    """Write new files, and wait until they are on disk: all of them at once, which takes it less time."""
+    with ExitStack() as stack:
+        opened = [stack.enter_context(open(path, "xb")) for path in files]
+        for file, data in zip(opened, files.values(), strict=True):
+            file.write(data)
+        for file in opened:
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _remove(path: str) -> None:

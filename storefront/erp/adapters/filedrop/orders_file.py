@@ -10,7 +10,7 @@ from hashlib import sha256
 from storefront.core.times import iso
 from storefront.erp.adapter import Batch
 from storefront.erp.adapters.filedrop.cells import escape
-from storefront.erp.documents import CANCELLED, Document, Line
+from storefront.erp.documents import CANCELLED, Document
 
 COLUMNS = (
     "order_id", "line", "sku", "quantity", "unit_price", "currency", "kind", "order_number", "at", "tax",
@@ -32,15 +32,13 @@ def write_orders(batch: Batch) -> tuple[bytes, bytes]:
     return table, _totals(batch, table)
 
 
-def _rows(document: Document) -> Iterator[list[object]]:
+def _rows(document: Document) -> Iterator[tuple[object, ...]]:
     sign = _sign(document)
-    order = [document.currency, document.kind, escape(document.number), iso(document.at_ms)]
-    address = [escape(text) for text in _address(document)]
-    for line in document.lines:
-        yield [
-            *(document.order_id, line.line, line.sku, sign * line.quantity, f"{line.unit_price:f}", *order),
-            *(f"{sign * line.tax:f}", escape(line.title), *address),
-        ]
+    order = (document.currency, document.kind, escape(document.number), iso(document.at_ms))
+    address = tuple(map(escape, _address(document)))
+    for one in document.lines:
+        figures = (document.order_id, one.line, one.sku, sign * one.quantity, _plain(one.unit_price))
+        yield (*figures, *order, _plain(sign * one.tax), escape(one.title), *address)
 
 
 def _address(document: Document) -> tuple[str, ...]:
@@ -59,7 +57,7 @@ def _totals(batch: Batch, table: bytes) -> bytes:
         "orders": len(batch.documents),
         "lines": len(lines),
         "quantity": sum(sign * line.quantity for sign, line in lines),
-        "amount": f"{sum((sign * _amount(line) for sign, line in lines), Decimal(0)):f}",
+        "amount": _plain(sum((sign * line.quantity * line.unit_price for sign, line in lines), Decimal(0))),
         "currency": ",".join(sorted({document.currency for document in batch.documents})),
         "sha256": sha256(table).hexdigest(),
         "content_hash": batch.content_hash,
@@ -67,8 +65,10 @@ def _totals(batch: Batch, table: bytes) -> bytes:
     return (json.dumps(totals, indent=1) + "\n").encode()
 
 
-def _amount(line: Line) -> Decimal:
-    return line.quantity * line.unit_price
+def _plain(amount: Decimal) -> str:
+    """The digits of an amount, never as 1E+1."""
+    text = str(amount)
+    return f"{amount:f}" if "E" in text else text
 
 
 def _sign(document: Document) -> int:
