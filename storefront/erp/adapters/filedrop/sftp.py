@@ -123,8 +123,9 @@ class SftpFolder:
         except (SSHException, EOFError) as error:
             self._forget()
             raise ConnectionError(f"{self.where}: {error or type(error).__name__}") from error
-        except (ConnectionError, TimeoutError, Unconfirmed):
-            self._forget()
+        except OSError as error:
+            if isinstance(error, (TimeoutError, Unconfirmed)) or not self._is_alive():
+                self._forget()
             raise
 
     def _connect(self) -> "SFTPClient":
@@ -155,6 +156,10 @@ class SftpFolder:
                 session.mkdir(folder)
         self._session = session
         return session
+
+    def _is_alive(self) -> bool:
+        transport = self._client and self._client.get_transport()
+        return bool(transport and transport.is_active())
 
     def _forget(self) -> None:
         self._session = None
@@ -197,11 +202,15 @@ def _publish(session: "SFTPClient", draft: str, path: str) -> None:
         raise FileExistsError(path)
     try:
         session.rename(draft, path)
-    except (SSHException, EOFError, ConnectionError, TimeoutError) as error:
-        raise Unconfirmed(f"the connection broke while {path} was put: {error}") from error
-    except OSError as error:
-        if _exists(session, path):
+    except (OSError, EOFError, SSHException) as error:
+        try:
+            taken = _exists(session, path)
+        except (OSError, EOFError, SSHException) as broken:
+            raise Unconfirmed(f"the connection broke while {path} was put: {error}") from broken
+        if taken:
             raise FileExistsError(path) from error
+        if isinstance(error, TimeoutError):
+            raise Unconfirmed(f"no answer came when {path} was put") from error
         raise
 
 
