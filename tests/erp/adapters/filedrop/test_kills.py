@@ -86,6 +86,27 @@ def test_of_two_senders_with_other_batches_of_the_same_numbers_one_gets_an_alarm
         assert sha256(table).hexdigest() == json.loads((drop / f"orders-{number:06}.json").read_text())["sha256"]
 
 
+def test_of_two_who_put_the_same_names_one_has_each_and_his_content_stays(drop: Path) -> None:
+    with FORK.Pool(2) as pool:
+        first, second = pool.starmap(_put_all, [(drop, b"first"), (drop, b"second")])
+
+    assert sorted(first + second) == sorted(f"{number}.csv" for number in range(200))
+    assert {(drop / name).read_bytes() for name in first} <= {b"first"}
+    assert {(drop / name).read_bytes() for name in second} <= {b"second"}
+
+
+def _put_all(drop: Path, content: bytes) -> list[str]:
+    """Put two hundred files; return the names that were free."""
+    folder, mine = LocalFolder(drop), []
+    for number in range(200):
+        try:
+            folder.put({f"{number}.csv": content})
+            mine.append(f"{number}.csv")
+        except FileExistsError:
+            pass
+    return mine
+
+
 def _send_all(drop: Path, first_order: int) -> str:
     """Send sixty batches; `first_order` makes them others."""
     adapter = FileDrop(LocalFolder(drop))

@@ -101,6 +101,21 @@ def test_what_is_there_is_never_overwritten(
     assert not list(remote.glob(".*"))
 
 
+@pytest.mark.parametrize("overwrites", [False, True], ids=["a server like OpenSSH", "a server whose rename overwrites"])
+def test_a_name_that_is_taken_is_not_put_nor_what_comes_after_it(
+    connect: Callable[..., FileDrop], server: Server, remote: Path, overwrites: bool
+) -> None:
+    server.overwrites = overwrites
+    folder = connect().folder
+    folder.put({"1.csv": b"the first"})
+
+    with pytest.raises(FileExistsError):
+        folder.put({"1.csv": b"another", "2.csv": b"after it"})
+
+    assert (remote / "1.csv").read_bytes() == b"the first"
+    assert sorted(path.name for path in remote.iterdir()) == ["1.csv", "archive"]
+
+
 def test_of_two_senders_in_the_same_moment_the_second_finds_the_name_taken(
     connect: Callable[..., FileDrop], server: Server, remote: Path
 ) -> None:
