@@ -35,7 +35,7 @@ class Sold(NamedTuple):
     """A line of an order in the shop.
 
     day: of the order, in UTC. counts: it was placed or shipped, and not cancelled. settled: the ERP has said that it
-    has booked this, or its cancellation. stuck: why it has taken too long to say so; empty where it has not.
+    has booked this, or its cancellation, or never was to hear of either. stuck: why that takes too long, if it does.
     """
 
     order_id: int
@@ -184,7 +184,7 @@ def _judge(ours: Sold, theirs: BookedLine) -> Difference | None:
     if ours.counts:
         found = Difference("different", ours.order_id, ours.line, ours.day, ours, theirs)
         return found if found.fields else None
-    kind, why = _standing(ours, "extra", "cancelled, and the ERP has said that it had taken that")
+    kind, why = _standing(ours, "extra", "cancelled: it should be on the books no longer")
     return Difference(kind, ours.order_id, ours.line, ours.day, None, theirs, why)
 
 
@@ -232,7 +232,7 @@ def _sold(session: Session, chosen: ColumnElement[bool], now_ms: int) -> Iterato
         day = datetime.fromtimestamp(row.created_at_ms / 1000, UTC).date().isoformat()
         yield Sold(
             row.order_id, row.line, row.sku, row.quantity, row.price, row.currency, day,
-            counts, settled=state == "applied", stuck=_stuck(state, since_ms, words, now_ms),
+            counts, settled=state in ("applied", "withdrawn"), stuck=_stuck(state, since_ms, words, now_ms),
         )  # fmt: skip
 
 
@@ -259,7 +259,7 @@ def _stuck(state: str | None, since_ms: int | None, words: str | None, now_ms: i
         return "it was never put into the buffer"
     if state == "dead":
         return f"refused by the ERP: {words}"
-    if state == "applied" or now_ms - since_ms < PATIENCE_MS:
+    if state in ("applied", "withdrawn") or now_ms - since_ms < PATIENCE_MS:
         return ""
     minutes = (now_ms - since_ms) // 60_000
     return f"{state} for {minutes} minutes" + (f": {words}" if words else "")

@@ -6,12 +6,12 @@ from redis.exceptions import RedisError
 
 from storefront.core.config import Settings
 from storefront.core.times import iso
-from storefront.ops import console, health, login, rq_dashboard, sale_commands, sale_pages, stock_commands
+from storefront.ops import console, erp_commands, health, login, rq_dashboard, sale_commands, sale_pages, stock_commands
 from storefront.ops.redis_settings import complaints
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Add health checks, the console behind its login, and the commands for stock and sales."""
+    """Add health checks, the console behind its login, and the commands for stock, sales and the ERP."""
     login.init_app(app, settings)
     app.add_template_filter(iso, "iso")
     app.register_blueprint(health.pages)
@@ -19,6 +19,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.register_blueprint(sale_pages.pages)
     app.cli.add_command(stock_commands.stock)
     app.cli.add_command(sale_commands.sale)
+    app.cli.add_command(erp_commands.erp)
 
 
 def serve(app: Flask, redis_url: str, stock_redis: Redis) -> None:

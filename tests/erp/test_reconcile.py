@@ -14,14 +14,12 @@ from sqlalchemy import text
 
 from storefront.core.db import transaction
 from storefront.core.tools import take
-from storefront.erp import buffer, delivery, reconcile
+from storefront.erp import buffer, reconcile
 from storefront.erp.adapter import BookedLine, ErpUnavailable
-from storefront.erp.adapters.filedrop.legacy.book import Book
-from storefront.erp.adapters.filedrop.legacy.office import Office
 from storefront.erp.exchange import Exchange
 from storefront.erp.reconcile import Difference, Report, Sold, Tally, compare
 from storefront.stock.stockroom import Stockroom
-from tests.cart.shelf import Visitor, shelve, visitor
+from tests.erp.office import Erp, open_erp
 
 PRICES = some.decimals(min_value=0, max_value=1000, places=2)
 STATES = some.sampled_from([(True, ""), (False, ""), (False, "dead")])
@@ -138,57 +136,17 @@ def exchange(app: Flask) -> Exchange:
 
 
 @pytest.fixture
-def office(app: Flask, tmp_path: Path) -> Iterator[Office]:
-    """The ERP, which knows MUG and CAP as the shop does."""
-    shelve(MUG=50, CAP=50)
-    folder = app.extensions["settings"].data_dir / "erp"
-    folder.mkdir()
-    book = Book(tmp_path / "books.db")
-    with book.transaction():
-        for sku in ("MUG", "CAP"):
-            book.open_stock(sku, 50)
-    yield Office(folder, book)
-    book.close()
+def erp(app: Flask, tmp_path: Path) -> Iterator[Erp]:
+    with open_erp(app, tmp_path) as erp:
+        yield erp
 
 
-@pytest.fixture
-def order(app: Flask) -> Callable[..., tuple[int, Visitor, str]]:
-    """Place an order: `order(MUG=2)`; its id, its shopper and its token."""
-
-    def place(**units: int) -> tuple[int, Visitor, str]:
-        ann = visitor(app)
-        for sku, quantity in units.items():
-            ann.add(sku, quantity)
-        placed = ann.order(f"{sum(units.values()) * 10}.00").get_json()
-        return placed["id"], ann, placed["token"]
-
-    return place
-
-
-def sync(exchange: Exchange, office: Office) -> None:
-    """Send all, let the ERP work, and hear what it says."""
-    delivery.deliver(exchange, now=True)
-    office.import_orders()
-    office.export_booked()
-    delivery.deliver(exchange, now=True)
-
-
-def on_the_books(office: Office, statement: str) -> None:
-    """Change the ERP's books behind its back, and let it say what is in them."""
-    with office.book.transaction():
-        office.book._db.execute(statement)
-        office.book._note_change()
-    office.export_booked()
-
-
-def test_after_a_sync_both_sides_are_the_same(
-    exchange: Exchange, office: Office, order: Callable[..., tuple[int, Visitor, str]]
-) -> None:
-    order(MUG=2, CAP=1)
-    _, bob, token = order(MUG=1)
-    sync(exchange, office)
+def test_after_a_sync_both_sides_are_the_same(exchange: Exchange, erp: Erp) -> None:
+    erp.order(MUG=2, CAP=1)
+    _, bob, token = erp.order(MUG=1)
+    erp.sync()
     bob.post(f"/api/v1/orders/{token}/cancel")
-    sync(exchange, office)
+    erp.sync()
 
     report = reconcile.reconcile(exchange)
 
@@ -205,28 +163,26 @@ def test_after_a_sync_both_sides_are_the_same(
     ("INSERT INTO lines VALUES (1, 3, 'MUG', 1, '10.00', 'EUR')", ("extra", 1, 3)),
 ])  # fmt: skip
 def test_a_line_that_is_corrupted_in_the_erp_is_named(
-    exchange: Exchange, office: Office, order: Callable[..., tuple[int, Visitor, str]], statement: str,
+    exchange: Exchange, erp: Erp, statement: str,
     found: tuple[str, int, int],
 ) -> None:  # fmt: skip
-    order(MUG=2, CAP=1)
-    order(MUG=1)
-    sync(exchange, office)
-    on_the_books(office, statement)
+    erp.order(MUG=2, CAP=1)
+    erp.order(MUG=1)
+    erp.sync()
+    erp.change(statement)
 
     report = reconcile.reconcile(exchange)
 
     assert told(report) == [found]
 
 
-def test_a_cancellation_that_never_reached_the_books_is_extra(
-    exchange: Exchange, office: Office, order: Callable[..., tuple[int, Visitor, str]]
-) -> None:
-    _, ann, token = order(MUG=2)
-    sync(exchange, office)
+def test_a_cancellation_that_never_reached_the_books_is_extra(exchange: Exchange, erp: Erp) -> None:
+    _, ann, token = erp.order(MUG=2)
+    erp.sync()
     ann.post(f"/api/v1/orders/{token}/cancel")
     before = reconcile.reconcile(exchange)
-    sync(exchange, office)
-    on_the_books(office, "DELETE FROM documents WHERE kind = 'cancelled'")
+    erp.sync()
+    erp.change("DELETE FROM documents WHERE kind = 'cancelled'")
 
     report = reconcile.reconcile(exchange)
 
@@ -234,11 +190,9 @@ def test_a_cancellation_that_never_reached_the_books_is_extra(
     assert told(report) == [("extra", 1, 1)]
 
 
-def test_what_was_cancelled_before_it_was_sent_counts_for_nothing(
-    exchange: Exchange, office: Office, order: Callable[..., tuple[int, Visitor, str]]
-) -> None:
-    sync(exchange, office)
-    _, ann, token = order(MUG=2)
+def test_what_was_cancelled_before_it_was_sent_counts_for_nothing(exchange: Exchange, erp: Erp) -> None:
+    erp.sync()
+    _, ann, token = erp.order(MUG=2)
     ann.post(f"/api/v1/orders/{token}/cancel")
 
     report = reconcile.reconcile(exchange)
@@ -251,11 +205,9 @@ def make_older(room: Stockroom, minutes: int) -> None:
         session.execute(text("UPDATE erp_buffer SET created_at_ms = created_at_ms - :ms"), {"ms": minutes * 60_000})
 
 
-def test_what_waits_for_minutes_is_stuck_and_says_how_long(
-    exchange: Exchange, office: Office, order: Callable[..., tuple[int, Visitor, str]]
-) -> None:
-    sync(exchange, office)
-    order(MUG=2)
+def test_what_waits_for_minutes_is_stuck_and_says_how_long(exchange: Exchange, erp: Erp) -> None:
+    erp.sync()
+    erp.order(MUG=2)
     young = reconcile.reconcile(exchange)
     make_older(exchange.room, 9)
 
@@ -265,14 +217,11 @@ def test_what_waits_for_minutes_is_stuck_and_says_how_long(
     assert [(one.kind, one.why) for one in report.differences] == [("stuck", "waiting for 9 minutes")]
 
 
-def test_a_dead_letter_is_stuck_with_the_words_of_the_erp(
-    exchange: Exchange, office: Office, order: Callable[..., tuple[int, Visitor, str]]
-) -> None:
-    with office.book.transaction():
-        office.book._db.execute("DELETE FROM stock WHERE sku = 'CAP'")
-    order(MUG=1)
-    order(CAP=1)
-    sync(exchange, office)
+def test_a_dead_letter_is_stuck_with_the_words_of_the_erp(exchange: Exchange, erp: Erp) -> None:
+    erp.forget("CAP")
+    erp.order(MUG=1)
+    erp.order(CAP=1)
+    erp.sync()
 
     report = reconcile.reconcile(exchange)
 
@@ -281,17 +230,15 @@ def test_a_dead_letter_is_stuck_with_the_words_of_the_erp(
     assert dead[0].words in report.differences[0].why
 
 
-def test_only_the_orders_of_the_chosen_days_are_compared(
-    exchange: Exchange, office: Office, order: Callable[..., tuple[int, Visitor, str]]
-) -> None:
-    order(MUG=1)
-    order(CAP=1)
+def test_only_the_orders_of_the_chosen_days_are_compared(exchange: Exchange, erp: Erp) -> None:
+    erp.order(MUG=1)
+    erp.order(CAP=1)
     with transaction(exchange.room.engine) as session:  # 23:59:59.999 and 00:00, in UTC
         session.execute(
             text("UPDATE orders SET created_at_ms = CASE id WHEN 1 THEN 1795391999999 ELSE 1795392000000 END")
         )
-    sync(exchange, office)
-    on_the_books(office, "UPDATE lines SET quantity = 9")
+    erp.sync()
+    erp.change("UPDATE lines SET quantity = 9")
 
     before, after = date(2026, 11, 22), date(2026, 11, 23)
     reports = [reconcile.reconcile(exchange, *days) for days in ((before, before), (after, None), (None, after))]
@@ -313,23 +260,21 @@ class BusyErp:
         self.happens()
 
 
-def test_what_is_placed_and_cancelled_while_we_look_is_no_difference(
-    exchange: Exchange, office: Office, order: Callable[..., tuple[int, Visitor, str]]
-) -> None:
-    _, ann, token = order(MUG=2)
-    sync(exchange, office)
+def test_what_is_placed_and_cancelled_while_we_look_is_no_difference(exchange: Exchange, erp: Erp) -> None:
+    _, ann, token = erp.order(MUG=2)
+    erp.sync()
 
     def go_on() -> None:
         ann.post(f"/api/v1/orders/{token}/cancel")
 
-    with office.book.transaction():
-        office.book.cancel(1)
-    office.export_booked()
+    with erp.book.transaction():
+        erp.book.cancel(1)
+    erp.office.export_booked()
     report = reconcile.reconcile(replace(exchange, adapter=BusyErp(exchange, go_on)))  # type: ignore[arg-type]
 
     assert (report.differences, report.counts) == ([], {"on_the_way": 1})
 
 
-def test_an_erp_that_shows_no_books_is_told_of(exchange: Exchange, office: Office) -> None:
+def test_an_erp_that_shows_no_books_is_told_of(exchange: Exchange, erp: Erp) -> None:
     with pytest.raises(ErpUnavailable):
         reconcile.reconcile(exchange)
