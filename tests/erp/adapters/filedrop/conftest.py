@@ -8,6 +8,7 @@ import pytest
 from storefront.erp.adapters.filedrop.adapter import FileDrop
 from storefront.erp.adapters.filedrop.folder import LocalFolder
 from tests.erp.adapters.filedrop.house import House, open_house
+from tests.erp.adapters.filedrop.incoming import Erp
 
 
 @pytest.fixture
@@ -19,6 +20,11 @@ def drop(tmp_path: Path) -> Path:
 @pytest.fixture
 def adapter(drop: Path) -> FileDrop:
     return FileDrop(LocalFolder(drop))
+
+
+@pytest.fixture
+def erp(drop: Path) -> Erp:
+    return Erp(drop)
 
 
 @pytest.fixture
