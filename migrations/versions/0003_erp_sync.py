@@ -101,7 +101,8 @@ def _widen_buffer():
         batch_op.add_column(sa.Column("edited_by", sa.String(length=100), server_default=sa.text("''"), nullable=False))
         batch_op.alter_column("order_id", existing_type=BigId, nullable=True)
         batch_op.create_check_constraint(
-            batch_op.f("ck_erp_buffer_state"), "state IN ('waiting', 'batched', 'accepted', 'applied', 'dead')"
+            batch_op.f("ck_erp_buffer_state"),
+            "state IN ('waiting', 'batched', 'accepted', 'applied', 'dead', 'withdrawn')",
         )
         batch_op.create_foreign_key(
             batch_op.f("fk_erp_buffer_batch_id_erp_batches"), "erp_batches", ["batch_id"], ["id"]

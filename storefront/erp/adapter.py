@@ -187,8 +187,11 @@ class ErpAlarm(ErpError):
 class Adapter(Protocol):
     """One ERP. Every call ends within `seconds` that stand in the adapter, and raises ErpError's children only."""
 
-    name: str
-    capabilities: Capabilities
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
 
     def health(self) -> str:
         """Whether it can be worked with: its own words, such as a version. Raises ErpError."""

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from storefront.erp import documents
 from storefront.erp.adapter import Batch, BatchHead
 from storefront.erp.models import BufferRow, ErpBatch
+from storefront.orders import figures
 
 UNSENT = ("frozen", "unknown")
 
@@ -27,6 +28,7 @@ class Cut:
 
 def freeze(session: Session, adapter: str, cut: Cut, now_ms: int, batches: int) -> int:
     """Make up to `batches` batches of what is due, in the caller's transaction, which holds the link."""
+    _withdraw_refused(session)
     made = 0
     while made < batches:
         rows = _next_rows(session, cut, now_ms)
@@ -35,6 +37,21 @@ def freeze(session: Session, adapter: str, cut: Cut, now_ms: int, batches: int) 
         _make(session, adapter, rows[0].kind, documents.of_rows(session, rows), now_ms, [row.id for row in rows])
         made += 1
     return made
+
+
+def _withdraw_refused(session: Session) -> None:
+    """Withdraw orders that were cancelled while the ERP refused them, and their cancellations."""
+    placed, cancelled = aliased(BufferRow), aliased(BufferRow)
+    orders = session.scalars(
+        select(placed.order_id)
+        .join(cancelled, (cancelled.order_id == placed.order_id) & (cancelled.version == 2))
+        .where(placed.channel == "erp", placed.state == "dead", placed.version == 1)
+        .where(cancelled.state.in_(("waiting", "dead")))
+    ).all()
+    if orders:
+        both = update(BufferRow).where(BufferRow.order_id.in_(orders))
+        session.execute(both.values(state="withdrawn"), execution_options={"synchronize_session": False})
+        figures.forget(session, [one for one in orders if one is not None])
 
 
 def _next_rows(session: Session, cut: Cut, now_ms: int) -> Sequence[Any]:

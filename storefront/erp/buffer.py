@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.core.errors import Refusal
 from storefront.erp.documents import EDITABLE
-from storefront.erp.models import ROW_STATES, BufferRow
+from storefront.erp.models import ROW_STATES, BufferRow, ErpSnapshot
 from storefront.orders.models import Order
 from storefront.stock.stockroom import Stockroom
 
@@ -37,6 +37,7 @@ class Backlog:
     accepted: int
     applied: int
     dead: int
+    withdrawn: int
     oldest_unsent_ms: int  # its age; 0 where nothing waits
 
 
@@ -45,9 +46,23 @@ def add_placed(_sender: object, *, session: Session, order: Order, now_ms: int) 
     session.add(BufferRow(order_id=order.id, version=1, kind="placed", created_at_ms=now_ms))
 
 
-def add_cancelled(_sender: object, *, session: Session, order: Order, now_ms: int) -> None:
-    """Note that `order` has been cancelled."""
-    session.add(BufferRow(order_id=order.id, version=2, kind="cancelled", created_at_ms=now_ms))
+def add_cancelled(_sender: object, *, session: Session, order: Order, now_ms: int) -> bool:
+    """Note that `order` has been cancelled; return whether its units must wait for the ERP's next figures.
+
+    An order that was never sent is withdrawn. One that was sent may have left the ERP's house before the
+    cancellation arrives; so where the ERP counts the stock, it alone can say that the units are there.
+    """
+    unsent = (BufferRow.state == "waiting") & (BufferRow.tries == 0)
+    withdrawn = session.execute(
+        update(BufferRow)
+        .where(BufferRow.order_id == order.id, BufferRow.version == 1, unsent | (BufferRow.state == "dead"))
+        .values(state="withdrawn")
+        .returning(BufferRow.id),
+        execution_options={"synchronize_session": False},
+    ).first()
+    state = "withdrawn" if withdrawn else "waiting"
+    session.add(BufferRow(order_id=order.id, version=2, kind="cancelled", state=state, created_at_ms=now_ms))
+    return not withdrawn and session.scalar(select(ErpSnapshot.id).limit(1)) is not None
 
 
 def backlog(room: Stockroom, channel: str = "erp") -> Backlog:

@@ -24,9 +24,10 @@ from storefront.erp.exchange import Exchange
 from storefront.erp.link import Lease
 from storefront.erp.models import BufferRow, ErpBatch, ErpSnapshot
 from storefront.orders import figures
-from storefront.orders.models import Order, OrderLine
+from storefront.orders.models import OrderLine
 from storefront.stock.ledger import Change, Reason, lock_levels, record, tell
 from storefront.stock.models import StockLevel
+from storefront.stock.stockroom import Stockroom
 
 ONCE = 20  # snapshots in one turn
 ASKED_MOST = 5_000  # orders about which an ERP is asked at once
@@ -134,14 +135,18 @@ def _last(session: Session, adapter: str) -> ErpSnapshot | None:
     return session.scalars(snapshots.order_by(ErpSnapshot.sequence.desc()).limit(1)).one_or_none()
 
 
+def newest(room: Stockroom, adapter: str) -> int:
+    """The sequence of the last snapshot that was taken in; 0 where there was none."""
+    with Session(room.engine) as session:
+        last = _last(session, adapter)
+    return last.sequence if last else 0
+
+
 def _pending(session: Session) -> list[str]:
-    """Keys of placed orders that were sent and that some figure may not have deducted yet, the oldest first."""
+    """Keys of orders that were sent and that some figure may not have deducted yet, the oldest first."""
     undeducted = select(OrderLine.order_id).where(~OrderLine.deducted)
-    sent = (
-        select(BufferRow.order_id)
-        .join(Order, Order.id == BufferRow.order_id)
-        .where(BufferRow.version == 1, BufferRow.batch_id.is_not(None), Order.status == "placed")
-        .where(BufferRow.order_id.in_(undeducted))
+    sent = select(BufferRow.order_id).where(
+        BufferRow.version == 1, BufferRow.batch_id.is_not(None), BufferRow.order_id.in_(undeducted)
     )
     ids = session.scalars(sent.order_by(BufferRow.id).limit(ASKED_MOST))
     return [key_of(order_id, PLACED) for order_id in ids if order_id is not None]
@@ -162,6 +167,7 @@ def take_in(exchange: Exchange, lease: Lease, snapshot: Snapshot) -> TakenIn:
         figures.ship(session, shipped, cause, now_ms)
         ours = [level.sku for level in levels if level.sku in snapshot.figures]
         figures.mark_deducted(session, ours, _contained(snapshot, exchange.name))
+        figures.forget(session, _cancelled_there(session))
         why = Reason(f"stock of the ERP, {snapshot.source}"[:200], cause, now_ms)
         changed = _settle(session, snapshot, ours, why)
         unknown = sorted(set(snapshot.figures) - set(ours))
@@ -178,6 +184,14 @@ def take_in(exchange: Exchange, lease: Lease, snapshot: Snapshot) -> TakenIn:
     return TakenIn(
         snapshot.source, snapshot.sequence, len(snapshot.figures), changed, unknown, len(snapshot.problems)
     )  # fmt: skip
+
+
+def _cancelled_there(session: Session) -> list[int]:
+    """Orders that the ERP has cancelled: whatever its figures have deducted, it will not ship them."""
+    undeducted = select(OrderLine.order_id).where(~OrderLine.deducted)
+    row = BufferRow
+    booked = select(row.order_id).where(row.version == 2, row.state == "applied", row.order_id.in_(undeducted))
+    return [order_id for order_id in session.scalars(booked) if order_id is not None]
 
 
 def _contained(snapshot: Snapshot, adapter: str) -> Collection[int] | Select[tuple[int]]:

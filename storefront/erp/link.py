@@ -132,5 +132,3 @@ def note_failure(link: ErpLink, error: Exception, now_ms: int) -> None:
     link.failures = max(link.failures + 1, TRIPS_AT if isinstance(error, ErpAuthFailed) else 0)
     if link.failures >= TRIPS_AT:
         link.open_until_ms = now_ms + pause_ms(link.failures - TRIPS_AT + 3)
-
-

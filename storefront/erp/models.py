@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from storefront.core.db import BigId, db
 
-ROW_STATES = ("waiting", "batched", "accepted", "applied", "dead")
+ROW_STATES = ("waiting", "batched", "accepted", "applied", "dead", "withdrawn")
 BATCH_STATES = ("frozen", "unknown", "accepted", "done", "split")
 
 
@@ -19,7 +19,8 @@ class BufferRow(db.Model):
     """One thing to tell: to the ERP that an order was placed (version 1) or cancelled (version 2), or an event.
 
     waiting: for a batch, not before `due_at_ms`. batched: in a batch that has no answer yet. accepted: it was
-    taken and is not booked. applied: booked. dead: rejected, a person has to look (a dead letter).
+    taken and is not booked. applied: booked. dead: rejected, a person has to look (a dead letter). withdrawn: an
+    order that was cancelled before the ERP had it, and its cancellation; neither is sent.
     """
 
     __tablename__ = "erp_buffer"

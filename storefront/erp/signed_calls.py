@@ -26,7 +26,7 @@ class NotThere(ErpUnavailable):
 
 
 def read_calls(read: Reader, prefix: str, development: bool) -> "SignedCalls":
-    """The calls that PREFIX_URL and its fellows say. Raises SettingsError, naming what is wrong.
+    """The calls that PREFIX_URL and its fellows say; what is wrong with them is noted in `read.problems`.
 
     In development the server may be on this very machine.
     """
@@ -36,7 +36,6 @@ def read_calls(read: Reader, prefix: str, development: bool) -> "SignedCalls":
     private = read.choice(f"{prefix}_ALLOW_PRIVATE", "no", ("yes", "no")) == "yes"
     seconds = read.number(f"{prefix}_SECONDS", 10, 1, 60)
     signed_replies = read.choice(f"{prefix}_SIGNED_REPLIES", "no", ("yes", "no")) == "yes"
-    read.refuse()
     return SignedCalls(url, signer, Outbound(seconds, 2.0 * seconds, private, loopback=development), signed_replies)
 
 

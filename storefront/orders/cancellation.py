@@ -40,19 +40,23 @@ def cancel(room: Stockroom, token: str) -> Order:
             execution_options={"synchronize_session": "evaluate"},
         )
         if won is not None:
-            _return_units(session, order, now_ms)
-            order_cancelled.send(session=session, order=order, now_ms=now_ms)
+            answers = order_cancelled.send(session=session, order=order, now_ms=now_ms)
+            _return_units(session, order, now_ms, wait=any(answer for _, answer in answers))
         elif order.status == "shipped":
             raise AlreadyShipped("This order is on its way and cannot be cancelled any more.")
     tell(room, sorted({line.sku for line in order.lines}))
     return order
 
 
-def _return_units(session: Session, order: Order, now_ms: int) -> None:
-    """Give the units back; those that the ERP has deducted come back with the figure in which it has undone that."""
+def _return_units(session: Session, order: Order, now_ms: int, wait: bool) -> None:
+    """Give the units back, but not those that the ERP has deducted, or may ship yet: they come with its next figures.
+
+    wait: none of them.
+    """
     why = Reason("order cancelled", order.cause, now_ms, order.shopper)
     lock_levels(session, [line.sku for line in order.lines])
     session.refresh(order, ["lines"])  # as the last snapshot of the ERP's figures has left them
     for line in sorted(order.lines, key=lambda line: line.sku):
-        gone = -line.quantity if line.deducted else 0
+        gone = -line.quantity if wait or line.deducted else 0
         record(session, line.sku, "cancelled", Change(on_hand=gone, committed=-line.quantity), why)
+        line.deducted = line.deducted or not wait  # nothing of it is to be taken off the next figures

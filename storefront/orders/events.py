@@ -3,4 +3,4 @@
 from blinker import Signal
 
 order_placed = Signal("An order was placed: session, order, now_ms.")
-order_cancelled = Signal("An order was cancelled: session, order, now_ms.")
+order_cancelled = Signal("An order was cancelled: session, order, now_ms. True: its units must not come back yet.")

@@ -16,14 +16,22 @@ def mark_deducted(session: Session, skus: Collection[str], orders: Collection[in
 
 
 def undeducted(session: Session, skus: Collection[str]) -> Mapping[str, int]:
-    """Units of placed orders, by SKU, that the ERP's figures do not count as gone yet; SKUs without any are absent."""
+    """Units of our orders, by SKU, that the ERP's figures do not account for yet; SKUs without any are absent.
+
+    A cancelled order that the ERP may have is among them: it could be on its way to the shopper.
+    """
     rows = session.execute(
         select(OrderLine.sku, func.sum(OrderLine.quantity))
-        .join(Order, Order.id == OrderLine.order_id)
-        .where(~OrderLine.deducted, OrderLine.sku.in_(skus), Order.status == "placed")
+        .where(~OrderLine.deducted, OrderLine.sku.in_(skus))
         .group_by(OrderLine.sku)
     )
     return {sku: int(units) for sku, units in rows}
+
+
+def forget(session: Session, orders: Collection[int]) -> None:
+    """Note that the ERP does not have these cancelled orders: its figures need not account for them."""
+    lines = update(OrderLine).where(~OrderLine.deducted, OrderLine.order_id.in_(orders))
+    session.execute(lines.values(deducted=True), execution_options={"synchronize_session": False})
 
 
 def lock_placed(session: Session, orders: Collection[int]) -> Sequence[Order]:

@@ -69,7 +69,7 @@ class OrderLine(db.Model):
     price: Mapped[Decimal] = mapped_column(Numeric(12, 2))
     tax: Mapped[Decimal] = mapped_column(Numeric(12, 2))  # contained in price x quantity
     currency: Mapped[str] = mapped_column(String(3))
-    # Whether the stock figure that the ERP has given for this SKU counts these units as gone; see decision 13.
+    # Whether the ERP's figure for this SKU accounts for these units, so that none are to be taken off it: decision 13.
     deducted: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     @property

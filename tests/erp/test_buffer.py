@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from storefront.core.db import transaction
 from storefront.erp.models import BufferRow
 from storefront.orders.events import order_cancelled, order_placed
 from storefront.orders.models import Order
@@ -48,6 +49,12 @@ def rows(room: Stockroom) -> list[tuple[int | None, int, str, str]]:
         return [(row.order_id, row.version, row.kind, row.state) for row in found]
 
 
+def is_sent(room: Stockroom) -> None:
+    """The ERP has booked what was waiting."""
+    with transaction(room.engine) as session:
+        session.execute(update(BufferRow).values(state="applied"))
+
+
 def statuses(room: Stockroom) -> list[str]:
     with Session(room.engine) as session:
         return list(session.scalars(select(Order.status)))
@@ -62,11 +69,20 @@ def test_an_order_is_noted_once_for_the_erp(room: Stockroom, ann: Visitor) -> No
 
 def test_a_cancellation_is_noted_once_after_its_order(room: Stockroom, ann: Visitor) -> None:
     order = ann.order("10.00").get_json()
+    is_sent(room)
 
     for _ in range(2):
         ann.post(f"/api/v1/orders/{order['token']}/cancel")
 
-    assert rows(room) == [(order["id"], 1, "placed", "waiting"), (order["id"], 2, "cancelled", "waiting")]
+    assert rows(room) == [(order["id"], 1, "placed", "applied"), (order["id"], 2, "cancelled", "waiting")]
+
+
+def test_an_order_that_is_cancelled_before_it_is_sent_is_withdrawn(room: Stockroom, ann: Visitor) -> None:
+    order = ann.order("10.00").get_json()
+
+    ann.post(f"/api/v1/orders/{order['token']}/cancel")
+
+    assert rows(room) == [(order["id"], 1, "placed", "withdrawn"), (order["id"], 2, "cancelled", "withdrawn")]
 
 
 def test_a_refused_order_notes_nothing(room: Stockroom, ann: Visitor) -> None:
