@@ -127,7 +127,10 @@ def _next_url(reply: Reply) -> str:
 
 def _shown(url: str) -> str:
     """A URL as it may stand in a message: no password, no query, nothing endless."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "what should be a URL"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]
 
 

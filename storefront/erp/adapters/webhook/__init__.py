@@ -7,5 +7,5 @@ from storefront.erp.signed_calls import read_calls
 
 
 def open_adapter(read: Reader, settings: Settings) -> Adapter:
-    """The adapter as ERP_WEBHOOK_… say. Raises SettingsError."""
+    """The adapter as ERP_WEBHOOK_… say; what is wrong with them is noted in `read.problems`."""
     return WebhookAdapter(read_calls(read, "ERP_WEBHOOK", settings.development))

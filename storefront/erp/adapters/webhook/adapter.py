@@ -60,7 +60,7 @@ class WebhookAdapter:
     def snapshot(self, wanted: erp.Wanted) -> erp.Snapshot | None:
         """The figures as they are now; None where the ERP says of the same SKUs what it said last."""
         body = {"skus": [*wanted.skus] or None, "pending": [*wanted.pending]}
-        found = self._ask("/stock", body, partial(answers.read_snapshot, asked=wanted.skus))
+        found = self._ask("/stock", body, partial(answers.read_snapshot, wanted=wanted))
         if found.content_hash == wanted.last_hash:
             return None
         if found.sequence <= wanted.last_sequence:

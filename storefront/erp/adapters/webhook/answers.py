@@ -2,11 +2,11 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha256
 from typing import Any, get_args
 
-from storefront.erp.adapter import AppliedSet, BookedLine, Outcome, Problem, Result, Snapshot
+from storefront.erp.adapter import AppliedSet, BookedLine, Outcome, Problem, Result, Snapshot, Wanted
 from storefront.erp.adapters.webhook.fields import Field, NotAgreed, opened
 from storefront.erp.signed_calls import in_short
 
@@ -37,9 +37,7 @@ def read_results(body: bytes, asked: Sequence[str]) -> list[Result]:
 
 def _result(field: Field, asked: Sequence[str]) -> Result | None:
     try:
-        key = field["key"].text()
-        if key not in asked:
-            raise field["key"].wrong("is no key that was asked about")
+        key = _asked(field["key"], asked)
     except NotAgreed as error:
         log.warning("a result of the ERP's is left aside: %s", error)
         return None
@@ -51,24 +49,30 @@ def _result(field: Field, asked: Sequence[str]) -> Result | None:
         return Result(key, "unknown", str(error))
 
 
+def _asked(field: Field, asked: Collection[str]) -> str:
+    if field.text() not in asked:
+        raise field.wrong("is no key that was asked about")
+    return field.text()
+
+
 def _outcome(field: Field) -> Any:
     if field.text() not in OUTCOMES:
         raise field.wrong(f"is none of {', '.join(OUTCOMES)}")
     return field.value
 
 
-def read_snapshot(body: bytes, asked: Sequence[str]) -> Snapshot:
+def read_snapshot(body: bytes, wanted: Wanted) -> Snapshot:
     """The figures of the ERP; one that is not as agreed is a problem of its own.
 
-    asked: the SKUs that were asked about; who asks about others has to hear the same figures again.
+    Its hash covers the SKUs that were asked about: a shop that asks about more has to hear the same figures again.
     """
     answer = opened(body)
     if answer["stock"].text() != "promisable":
         raise answer["stock"].wrong("is not promisable")
     problems: list[Problem] = []
-    applied = _applied(answer["applied"], problems)
+    applied = _applied(answer["applied"], wanted.pending, problems)
     figures = _figures(answer["figures"], problems)
-    content = json.dumps([sorted(asked), sorted(applied), sorted(figures.items())])
+    content = json.dumps([sorted(wanted.skus), sorted(applied), sorted(figures.items())])
     return Snapshot(
         source="/stock",
         sequence=answer["sequence"].whole(1, MOST_ID),
@@ -81,11 +85,11 @@ def read_snapshot(body: bytes, asked: Sequence[str]) -> Snapshot:
     )
 
 
-def _applied(field: Field, problems: list[Problem]) -> set[str]:
-    applied = set()
+def _applied(field: Field, pending: Sequence[str], problems: list[Problem]) -> set[str]:
+    asked, applied = set(pending), set()
     for one in field:
         try:
-            applied.add(one.text())
+            applied.add(_asked(one, asked))
         except NotAgreed as error:
             problems.append(_problem(one, error))
     return applied

@@ -200,9 +200,10 @@ class _Turn(BaseHTTPRequestHandler):
         return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": signature}
 
     def _write(self, body: bytes, pause: float) -> None:
+        step = 1 if pause else len(body) or 1
         try:
-            for start in range(0, len(body), 1 if pause else len(body)):
-                self.wfile.write(body[start : start + 1] if pause else body)
+            for start in range(0, len(body), step):
+                self.wfile.write(body[start : start + step])
                 if self.receiver.closing.wait(pause):
                     return
         except OSError:

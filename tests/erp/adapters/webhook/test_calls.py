@@ -133,12 +133,15 @@ def test_a_snapshot_that_says_nothing_new_is_none(house: House) -> None:
     assert first
 
     again = house.adapter.snapshot(wanted(last_sequence=1, last_hash=first.content_hash))
-    other_skus = house.adapter.snapshot(wanted(last_sequence=1, last_hash=first.content_hash, skus=("MUG",)))
+    other_skus = house.adapter.snapshot(
+        wanted(last_sequence=1, last_hash=first.content_hash, skus=("MUG", "CAP", "NEW"))
+    )
     house.set_stock({"MUG": 9})
     changed = house.adapter.snapshot(wanted(last_sequence=1, last_hash=first.content_hash))
 
     assert again is None
-    assert other_skus and changed and changed.figures["MUG"] == 9
+    assert other_skus and other_skus.figures == first.figures
+    assert changed and changed.figures["MUG"] == 9
 
 
 def test_it_tells_which_skus_have_changed(house: House) -> None:

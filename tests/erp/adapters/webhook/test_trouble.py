@@ -10,6 +10,7 @@ import pytest
 
 from storefront.erp.adapter import (
     Adapter,
+    AppliedSet,
     BatchRejected,
     ErpAlarm,
     ErpAmbiguous,
@@ -276,11 +277,14 @@ def test_a_figure_that_is_no_whole_number_is_a_problem_and_the_others_count(
 
 
 def test_what_is_no_key_among_the_applied_is_a_problem(adapter: Adapter, receiver: Receiver) -> None:
-    receiver.will(edit=lambda answer: {**answer, "applied": ["order-1-1", 2]})
+    receiver.will(edit=lambda answer: {**answer, "applied": ["order-1-1", 2, "ORDER-1"]})
 
-    found = adapter.snapshot(wanted())
+    found = adapter.snapshot(wanted("order-1-1"))
 
-    assert found and [(one.column, one.words) for one in found.problems] == [("/applied/1", "2 is no text")]
+    assert found and found.watermark == AppliedSet(frozenset({"order-1-1"}))
+    assert [(one.column, one.words) for one in found.problems] == [
+        ("/applied/1", "2 is no text"), ("/applied/2", '"ORDER-1" is no key that was asked about'),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("changed, words", [
