@@ -15,12 +15,13 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     Raises SettingsError where a setting of the adapter is wrong.
     """
+    adapter = open_adapter(settings)
     keep(
         app,
         "exchange",
         lambda: Exchange(
             take("stockroom"),
-            open_adapter(settings),
+            adapter,
             batch_size=settings.erp_batch_size,
             batch_seconds=settings.erp_batch_seconds,
             stock_seconds=settings.erp_stock_seconds,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from storefront.erp import documents
@@ -24,6 +24,7 @@ class Cut:
     most: int
     age_ms: int
     in_order: bool  # the ERP works batches off in their sequence, so a cancellation may follow at once
+    in_haste: bool = False  # rows that were put off go too
 
 
 def freeze(session: Session, adapter: str, cut: Cut, now_ms: int, batches: int) -> int:
@@ -59,7 +60,8 @@ def _next_rows(session: Session, cut: Cut, now_ms: int) -> Sequence[Any]:
     row = BufferRow
     query = (
         select(row.id, row.order_id, row.kind, row.payload, row.edits, row.created_at_ms)
-        .where(row.channel == cut.channel, row.state == "waiting", row.due_at_ms <= now_ms, _may_go(cut.in_order))
+        .where(row.channel == cut.channel, row.state == "waiting", _may_go(cut.in_order))
+        .where(true() if cut.in_haste else row.due_at_ms <= now_ms)
         .order_by(row.id)
     )
     oldest = session.execute(query.limit(1)).one_or_none()

@@ -130,9 +130,9 @@ class Turn:
             marks.note_problems(session, self._exchange.name, ack.problems, self._room.now_ms())
 
     def _ask(self) -> None:
-        now_ms = self._room.now_ms()
+        due_ms = None if self._now else self._room.now_ms()
         with Session(self._room.engine) as session:
-            rows = marks.accepted_rows(session, self._exchange.channel, now_ms, self._adapter.capabilities.max_batch)
+            rows = marks.accepted_rows(session, self._exchange.channel, due_ms, self._adapter.capabilities.max_batch)
         if not rows:
             return
         found = self._adapter.lookup([batches.key_of(row) for row in rows])

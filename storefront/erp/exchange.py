@@ -32,4 +32,4 @@ class Exchange:
         """When rows become a batch; `now`: at once, however few."""
         can = self.adapter.capabilities
         age_ms = 0 if now else int(self.batch_seconds * 1000)
-        return Cut(self.channel, min(self.batch_size, can.max_batch), age_ms, can.in_order)
+        return Cut(self.channel, min(self.batch_size, can.max_batch), age_ms, can.in_order, in_haste=now)

@@ -81,10 +81,11 @@ def follow_rows(session: Session, batch_id: str, now_ms: int) -> str:
     return state
 
 
-def accepted_rows(session: Session, channel: str, now_ms: int, most: int) -> Sequence[BufferRow]:
-    """The rows that the ERP has taken and not booked, and that it should be asked about now."""
+def accepted_rows(session: Session, channel: str, due_ms: int | None, most: int) -> Sequence[BufferRow]:
+    """The rows that the ERP has taken and not booked, and that it should be asked about by `due_ms` (None: all)."""
     row = BufferRow
-    due = select(row).where(row.channel == channel, row.state == "accepted", row.due_at_ms <= now_ms)
+    accepted = select(row).where(row.channel == channel, row.state == "accepted")
+    due = accepted if due_ms is None else accepted.where(row.due_at_ms <= due_ms)
     return session.scalars(due.order_by(row.due_at_ms).limit(most)).all()
 
 
