@@ -32,7 +32,7 @@ LOST: dict[str, dict[str, Any]] = {
     "409": {"instead": 409},
     "cut off": {"cut": 9},
     "no JSON": {"garble": lambda body: b"OK\xff"},
-    "NaN": {"garble": lambda body: b'{"results": NaN}'},
+    "NaN": {"garble": lambda body: b'{"results": [], "load": NaN}'},
     "no object": {"garble": lambda body: b"[]"},
     "a name twice": {"garble": lambda body: b'{"results": [], "results": []}'},
     "no results": {"edit": lambda answer: {"result": []}},
