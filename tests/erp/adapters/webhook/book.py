@@ -69,14 +69,14 @@ class Book:
         key = document["idempotency_key"]
         with self._change():
             known = self._known(key)
-            if known:
+            if known and known["outcome"] != "rejected":  # what was refused may be right by now
                 return known | ({"outcome": "duplicate"} if known["outcome"] == "applied" else {})
             state, words = self._book(document) if at_once else ("accepted", "")
             if state == "too early":
                 return told(key, "retry_later", words)
             content = json.dumps(document)
             self._do(
-                "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO documents VALUES (?, ?, ?, ?, ?, ?)",
                 key, document["order_id"], document["kind"], state, words, content,
             )  # fmt: skip
         return told(key, OUTCOMES[state], words)

@@ -1,0 +1,236 @@
+"""What holds for every adapter: the classes of tests/erp/adapters/*/test_contract.py have these tests, each its ERP."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from storefront.core.config import PROJECT_ROOT, Settings
+from storefront.core.tools import take
+from storefront.erp import buffer, delivery, inbound
+from storefront.erp.adapter import BookedLine
+from storefront.erp.exchange import Exchange
+from storefront.erp.models import BufferRow
+from storefront.orders.models import Order, OrderLine
+from storefront.stock.stockroom import Stockroom
+from storefront.stock.verify import verify
+from tests.cart.shelf import Visitor, shelve, visitor
+from tests.erp.contract.house import House
+from tests.erp.contract.trouble import Troubled
+
+DEATHS = 24
+ROUNDS = 100
+NUMBERS = count(1)  # of the tests in this process: an ERP may be the same for several
+
+
+class Shop:
+    """A shop whose orders go to an ERP: two SKUs that both know, and ids that no other test has."""
+
+    def __init__(self, app: Flask, house: House):
+        self.app, self.house = app, house
+        self.room: Stockroom = take("stockroom")
+        number = next(NUMBERS)
+        self.skus = [f"CONTRACT-{os.getpid()}-{number}-{letter}" for letter in "AB"]
+        self.first_id = number * 100_000
+        shelve(dict.fromkeys(self.skus, 500), price="0.35")
+        house.set_stock(dict.fromkeys(self.skus, 500))
+        self._count_ids_from(self.first_id)
+
+    def _count_ids_from(self, first: int) -> None:
+        """By an order that was cancelled long ago; nothing is known of it in the buffer."""
+        with self.room.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "INSERT INTO orders (id, token, shopper, status, email, name, line1, line2, city, postal_code,"
+                    " region, country, payment, total, currency, created_at_ms) VALUES"
+                    " (:id, 'first', '', 'cancelled', '', '', '', '', '', '', '', 'DE', '', 0, 'EUR', 0)"
+                ),
+                {"id": first},
+            )
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT setval(pg_get_serial_sequence('orders', 'id'), :id)"), {"id": first})
+
+    def exchange(self, adapter: Any = None, **changed: Any) -> Exchange:
+        return Exchange(self.room, adapter or self.house.adapter, **{"batch_size": 10, "batch_seconds": 0, **changed})
+
+    def order(self, number: int) -> list[dict[str, Any]]:
+        """Let so many people order one, two or three units each."""
+        return [self._order_one(index) for index in range(number)]
+
+    def _order_one(self, index: int) -> dict[str, Any]:
+        somebody, units = visitor(self.app), index % 3 + 1
+        sku = self.skus[index % 2]
+        assert somebody.add(sku, units).status_code == 201
+        answer = somebody.order(f"{units * 35 / 100:.2f}", email=f"shopper{index % 4}@example.org")
+        assert answer.status_code == 201, answer.get_json()
+        return {**answer.get_json(), "sku": sku, "units": units}
+
+    def cancel(self, order: dict[str, Any]) -> None:
+        assert Visitor(self.app, self.app.response_class).post(
+            f"/api/v1/orders/{order['token']}/cancel", headers={"Origin": "http://localhost"}
+        ).status_code == 200  # fmt: skip
+
+    def deliver_all(self, exchange: Exchange) -> None:
+        """Deliver, and let the ERP work, until all is said."""
+        for _ in range(ROUNDS):
+            delivery.deliver(exchange, now=True)
+            self.house.work()
+            if not self.unfinished():
+                return
+        raise AssertionError(f"still under way: {self.unfinished()}")
+
+    def unfinished(self) -> Counter[str]:
+        return Counter({state: number for state, number in self.states().items() if state not in ("applied", "dead")})
+
+    def states(self) -> Counter[str]:
+        with Session(self.room.engine) as session:
+            return Counter(session.scalars(select(BufferRow.state)))
+
+    def sold(self) -> Counter[tuple[Any, ...]]:
+        """The lines of the orders that were not cancelled."""
+        columns = (OrderLine.order_id, OrderLine.line, OrderLine.sku, OrderLine.quantity, OrderLine.price)
+        lines = select(*columns, OrderLine.currency).join(Order, Order.id == OrderLine.order_id)
+        with Session(self.room.engine) as session:
+            return Counter(tuple(row) for row in session.execute(lines.where(Order.status != "cancelled")))
+
+    def booked(self) -> Counter[tuple[Any, ...]]:
+        """The lines that the ERP has on its books of this shop's orders."""
+        return Counter(_facts(line) for line in self.house.booked() if self._is_ours(line))
+
+    def _is_ours(self, line: BookedLine) -> bool:
+        return self.first_id < line.order_id < self.first_id + 100_000
+
+
+def _facts(line: BookedLine) -> tuple[Any, ...]:
+    return (line.order_id, line.line, line.sku, line.quantity, line.unit_price, line.currency)
+
+
+class Contract:
+    """Needs a fixture `house`."""
+
+    @pytest.fixture
+    def shop(self, app: Flask, house: House) -> Iterator[Shop]:
+        yield Shop(app, house)
+
+    @pytest.mark.only_on("sqlite")
+    def test_every_order_arrives_once_though_three_calls_in_ten_fail(self, shop: Shop) -> None:
+        orders = shop.order(40)
+        troubled = Troubled(shop.house.adapter, random.Random(7))
+        exchange = shop.exchange(troubled, batch_size=2)
+        for _ in range(3):
+            delivery.deliver(exchange, now=True)
+            shop.house.work()
+        for order in orders[::5]:
+            shop.cancel(order)
+
+        shop.deliver_all(exchange)
+
+        assert shop.booked() == shop.sold()
+        assert sum(shop.sold().values()) == 32
+        assert troubled.met >= {"away", "timed out", "lost", "twice", "cut"}
+
+    @pytest.mark.only_on("postgres")
+    def test_every_order_arrives_once_though_its_sender_is_killed(
+        self, shop: Shop, settings_of: Callable[..., Settings]
+    ) -> None:
+        shop.order(DEATHS * 5)
+
+        died = killed(settings_of(), shop.house, DEATHS)
+        shop.deliver_all(shop.exchange())
+
+        assert died["lived"] == 0, died
+        assert sum(died.values()) == DEATHS
+        assert shop.booked() == shop.sold()
+        assert shop.states() == {"applied": DEATHS * 5}
+
+    @pytest.mark.only_on("sqlite")
+    def test_what_the_erp_refuses_is_a_dead_letter_with_its_words_and_the_others_arrive(self, shop: Shop) -> None:
+        shelve({f"{shop.skus[0]}-UNKNOWN": 5}, price="0.35")
+        shop.order(10)
+        known, shop.skus = shop.skus, [f"{shop.skus[0]}-UNKNOWN"] * 2
+        bad = shop.order(1)[0]
+        shop.skus = known
+        shop.order(10)
+
+        shop.deliver_all(shop.exchange(batch_size=50))
+
+        (dead,) = buffer.dead_letters(shop.room)
+        assert dead.order_id == bad["id"]
+        assert f"{known[0]}-UNKNOWN" in dead.words
+        assert len(shop.booked()) == 20
+
+        shop.house.set_stock({f"{known[0]}-UNKNOWN": 5})  # the ERP is told of the article, and the letter goes again
+        assert buffer.retry(shop.room, [dead.id]) == 1
+        shop.deliver_all(shop.exchange())
+
+        assert shop.booked() == shop.sold()
+
+    @pytest.mark.only_on("sqlite")
+    def test_a_cancelled_order_is_cancelled_there_and_its_units_come_back_by_the_figures(self, shop: Shop) -> None:
+        first = shop.skus[0]
+        shop.house.work()
+        inbound.read_stock(shop.exchange(), now=True)
+        order, other = shop.order(2)
+        shop.deliver_all(shop.exchange())
+        inbound.read_stock(shop.exchange(), now=True)
+
+        shop.cancel(order)
+
+        assert order["sku"] == first
+        assert available(shop, first) == 500 - order["units"]  # the ERP might be shipping it
+        shop.deliver_all(shop.exchange())
+        inbound.read_stock(shop.exchange(), now=True)
+        assert {sku: available(shop, sku) for sku in shop.skus} == {first: 500, shop.skus[1]: 500 - other["units"]}
+        assert {sku: shop.house.stock()[sku] for sku in shop.skus} == {first: 500, shop.skus[1]: 500 - other["units"]}
+        assert shop.booked() == shop.sold()
+        assert verify(shop.room, 0) == []
+
+    @pytest.mark.only_on("sqlite")
+    def test_what_the_erp_receives_can_be_sold_and_what_it_does_not_know_of_stays_sold(self, shop: Shop) -> None:
+        first = shop.skus[0]
+        shop.order(1)
+        shop.house.set_stock({first: 30})
+        shop.house.work()
+
+        done = inbound.read_stock(shop.exchange(), now=True)
+
+        assert not done.error
+        assert available(shop, first) == 29
+        assert verify(shop.room, 0) == []
+
+
+def available(shop: Shop, sku: str) -> int:
+    return visitor(shop.app).get(f"/api/v1/stock?sku={sku}").get_json()["stock"][0]["available"]
+
+
+def killed(settings: Settings, house: House, deaths: int) -> Counter[str]:
+    """Let a sender be killed so often; return how often at which point. The ERP works meanwhile."""
+    environ = {
+        **os.environ, **house.environ, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url or "",
+        "DATA_DIR": str(settings.data_dir), "SECRET_KEY": "test", "APP_ENV": "development",
+    }  # fmt: skip
+    command: Sequence[str] = [sys.executable, "-m", "tests.erp.contract.mortal_sender", str(deaths), "1"]
+    with subprocess.Popen(command, env=environ, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, text=True) as process:
+        for _ in range(600):
+            house.work()
+            try:
+                process.wait(0.2)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        else:
+            process.kill()
+        assert process.stdout
+        told = process.stdout.read()
+    assert process.returncode == 0
+    return Counter(json.loads(told))
