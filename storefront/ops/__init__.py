@@ -6,7 +6,17 @@ from redis.exceptions import RedisError
 
 from storefront.core.config import Settings
 from storefront.core.times import iso
-from storefront.ops import console, erp_commands, health, login, rq_dashboard, sale_commands, sale_pages, stock_commands
+from storefront.ops import (
+    console,
+    erp_commands,
+    erp_pages,
+    health,
+    login,
+    rq_dashboard,
+    sale_commands,
+    sale_pages,
+    stock_commands,
+)
 from storefront.ops.redis_settings import complaints
 
 
@@ -17,6 +27,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.register_blueprint(health.pages)
     app.register_blueprint(console.pages)
     app.register_blueprint(sale_pages.pages)
+    app.register_blueprint(erp_pages.pages)
     app.cli.add_command(stock_commands.stock)
     app.cli.add_command(sale_commands.sale)
     app.cli.add_command(erp_commands.erp)

@@ -1,13 +1,16 @@
 """The console at /ops/: how the shop is, at a glance."""
 
 from flask import Blueprint, current_app, render_template
+from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from storefront.core.tools import take
+from storefront.erp import buffer
 from storefront.erp.models import BufferRow
 from storefront.live.counts import counts
+from storefront.ops.erp_facts import Alert, alerts
 from storefront.ops.health import checks, warnings
 from storefront.orders.models import Order
 from storefront.stock.models import Reservation, StockFence, StockLevel
@@ -17,7 +20,16 @@ pages = Blueprint("ops", __name__, url_prefix="/ops")
 
 @pages.get("/")
 def show() -> str:
-    return render_template("ops/index.html", checks=checks(), warnings=warnings(), figures=_figures() | _lines())
+    return render_template(
+        "ops/index.html", checks=checks(), warnings=warnings(), figures=_figures() | _lines(), alerts=_alerts()
+    )
+
+
+def _alerts() -> list[Alert]:
+    try:
+        return alerts(take("stockroom"))
+    except (SQLAlchemyError, RedisError):
+        return []  # the checks tell of it
 
 
 def _lines() -> dict[str, int]:
@@ -36,11 +48,14 @@ def _figures() -> dict[str, int]:
         "Units short": select(func.sum(StockLevel.shortfall)),
         "Orders placed": select(func.count()).select_from(Order).where(Order.status == "placed"),
         "Orders cancelled": select(func.count()).select_from(Order).where(Order.status == "cancelled"),
-        "Waiting for the ERP": select(func.count()).select_from(BufferRow).where(BufferRow.state == "waiting"),
         "Epoch of the stock in Redis": select(StockFence.epoch),
+        "Dead letters of the ERP": select(func.count()).where(BufferRow.state == "dead"),
+        "Waiting for the ERP": select(func.count()).where(BufferRow.state == "waiting"),
     }
     try:
+        oldest_ms = buffer.backlog(take("stockroom")).oldest_unsent_ms
         with Session(take("stockroom").engine) as session:
-            return {name: int(session.scalar(query) or 0) for name, query in counts.items()}
-    except SQLAlchemyError:
+            found = {name: int(session.scalar(query) or 0) for name, query in counts.items()}
+        return found | {"Seconds the oldest of them waits": oldest_ms // 1000}
+    except (SQLAlchemyError, RedisError):
         return {}  # the checks have told of it

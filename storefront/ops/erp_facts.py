@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.core.times import iso
-from storefront.erp import batches, buffer, link
-from storefront.erp.buffer import Backlog
-from storefront.erp.documents import VERSIONS
+from storefront.erp import batches, buffer, documents, link
+from storefront.erp.buffer import Backlog, NotDead, UnknownRow
+from storefront.erp.documents import VERSIONS, Document
 from storefront.erp.exchange import Exchange
 from storefront.erp.models import BufferRow, ErpBatch, ErpLink, ErpProblem, ErpSnapshot
 from storefront.orders import figures
@@ -27,7 +27,7 @@ LATE_MS = 300_000  # what has not reached the ERP by then is worth an operator's
 
 @dataclass(frozen=True)
 class Standing:
-    """How the sync stands. `unanswered`: batches that wait for the ERP's word."""
+    """How the sync stands. short: SKUs with a shortfall. unanswered: batches that wait for the ERP's word."""
 
     adapter: str
     link: ErpLink
@@ -35,6 +35,7 @@ class Standing:
     backlog: Backlog
     last: ErpSnapshot | None
     problems: int
+    short: int
     unanswered: int
     now_ms: int
 
@@ -89,13 +90,17 @@ def look(exchange: Exchange, channel: str = "erp") -> Standing:
             .order_by(ErpSnapshot.sequence.desc())
             .limit(1)
         ).one_or_none()
-        problems = session.scalar(select(func.count()).select_from(ErpProblem).where(ErpProblem.seen_by == "")) or 0
-        waiting = ErpBatch.state.in_((*batches.UNSENT, "accepted"))
-        unanswered = session.scalar(select(func.count()).select_from(ErpBatch).where(waiting, _of(channel))) or 0
-    backlog = buffer.backlog(room, channel)
+        problems = _count(session, ErpProblem.seen_by == "")
+        short = _count(session, StockLevel.shortfall > 0)
+        unanswered = _count(session, ErpBatch.state.in_((*batches.UNSENT, "accepted")), _of(channel))
     return Standing(
-        exchange.name, there, link.breaker_of(there, now_ms), backlog, last, problems, unanswered, now_ms
+        exchange.name, there, link.breaker_of(there, now_ms), buffer.backlog(room, channel), last, problems, short,
+        unanswered, now_ms,
     )  # fmt: skip
+
+
+def _count(session: Session, *those: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).where(*those)) or 0
 
 
 def channels(room: Stockroom) -> dict[str, str]:
@@ -154,6 +159,19 @@ def sent_since(exchange: Exchange, since_ms: int) -> list[dict[str, Any]]:
             }
             for one in found
         ]
+
+
+def read_letter(room: Stockroom, row_id: int) -> tuple[BufferRow, Document]:
+    """A dead letter about an order, and what the ERP was told in it. Raises UnknownRow and NotDead."""
+    with Session(room.engine) as session:
+        row = session.get(BufferRow, row_id)
+        if row is None or row.order_id is None:
+            raise UnknownRow(f"There is no order in row {row_id} of the buffer.", id=row_id)
+        if row.state != "dead":
+            raise NotDead(f"Row {row_id} is {row.state}: it is no dead letter any more.", id=row_id)
+        (document,) = documents.of_rows(session, [row])
+    assert isinstance(document, Document)
+    return row, document
 
 
 def letter_of(row: BufferRow) -> dict[str, Any]:
@@ -228,7 +246,7 @@ def alerts(room: Stockroom) -> list[Alert]:
     """What is wrong with the sync now."""
     with Session(room.engine) as session:
         alarms = session.execute(select(ErpLink.adapter, ErpLink.alarm).where(ErpLink.alarm != "")).all()
-        dead = session.scalar(select(func.count()).select_from(BufferRow).where(BufferRow.state == "dead")) or 0
+        dead = _count(session, BufferRow.state == "dead")
         short = session.scalar(select(func.sum(StockLevel.shortfall))) or 0
     oldest_ms = buffer.backlog(room).oldest_unsent_ms
     return [

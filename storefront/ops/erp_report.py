@@ -21,7 +21,8 @@ DAY_COLUMNS = [
     "day", "sku", "currency", *(f"{side}_{name}" for side in ("shop", "erp") for name in ("lines", "units", "money")),
 ]  # fmt: skip
 FONT = "Inter, -apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
-SHOP, ERP = "#bd3415", "#2c5580"
+SHOP, ERP, LINE = "#c8471f", "#4378ad", "rgba(141, 130, 115, 0.45)"  # as in ops.css; for light and for dark
+DARK = "@media (prefers-color-scheme: dark) { text { fill: #f5f0e9 !important } }"
 MOST_LABELS = 10
 
 
@@ -96,11 +97,11 @@ def _write(file: TextIO, columns: list[str], rows: Iterable[Mapping[str, Any]]) 
         writer.writerow({name: escape(text) if isinstance(text, str) else text for name, text in row.items()})
 
 
-def chart(report: Report) -> bytes:
+def chart(report: Report) -> str:
     """Units per day in the shop and in the ERP, as an SVG without scripts."""
     days = report.days()
     bars = pygal.Bar(
-        js=[], width=960, height=320, margin=8, spacing=24, legend_at_bottom=True, legend_at_bottom_columns=2,
+        js=[], width=960, height=320, margin=8, spacing=24, show_legend=False,
         show_minor_x_labels=False, print_values=False, min_scale=3, max_scale=6, style=_style(),
         disable_xml_declaration=True, css=["file://style.css", "file://graph.css", f"inline:{DARK}"], rounded_bars=3,
     )  # fmt: skip
@@ -113,15 +114,13 @@ def chart(report: Report) -> bytes:
     return bars.render()
 
 
-DARK = "@media (prefers-color-scheme: dark) { {{ id }} text { fill: #f5f0e9 !important } }"
-
-
 def _style() -> Style:
     text = {"foreground": "#635a4e", "foreground_strong": "#1f1a15", "foreground_subtle": "#ded5c8"}
-    sizes = {"label_font_size": 13, "major_label_font_size": 13, "legend_font_size": 14}
+    sizes = {"label_font_size": 15, "major_label_font_size": 15}
     return Style(
         background="transparent", plot_background="transparent", colors=(SHOP, ERP), font_family=FONT, opacity="1",
-        guide_stroke_dasharray="0", major_guide_stroke_dasharray="0", **text, **sizes,
+        guide_stroke_dasharray="0", major_guide_stroke_dasharray="0", guide_stroke_color=LINE,
+        major_guide_stroke_color=LINE, **text, **sizes,
     )  # fmt: skip
 
 

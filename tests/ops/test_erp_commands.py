@@ -21,6 +21,9 @@ from storefront.stock.stockroom import Stockroom
 from tests.cart.shelf import available
 from tests.erp.office import Erp, open_erp
 
+# On PostgreSQL the pages ask the same of the database.
+pytestmark = pytest.mark.only_on("sqlite")
+
 
 @pytest.fixture
 def erp(app: Flask, tmp_path: Path) -> Iterator[Erp]:
