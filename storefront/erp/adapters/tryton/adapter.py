@@ -93,7 +93,7 @@ class TrytonAdapter:
         with self._visit() as (visit, shop):
             sales = find_sales(visit, shop, map(web_id_of, wanted.pending))
             applied = {sale.web_id for sale in sales.values() if sale.deducted}
-            units, problems = figures.promisable(visit, shop, wanted.skus)
+            units = figures.promisable(visit, shop, wanted.skus)
             sent = {sale.web_id for sale in sent_since(visit, shop, figures.changed_since(wanted.since_ms))}
         content = hash_of(json.dumps([sorted(units.items()), sorted(applied), sorted(sent)]))
         if content == wanted.last_hash:
@@ -107,7 +107,6 @@ class TrytonAdapter:
             watermark=AppliedSet(frozenset(applied)),
             figures=units,
             shipped=frozenset(sent),
-            problems=problems,
         )
 
     def changed_skus(self, since_ms: int) -> Collection[str] | None:
@@ -141,11 +140,14 @@ class TrytonAdapter:
 
 
 def _process(visit: Visit, sales: Sequence[Sale]) -> None:
-    """Have sales processed, if we may."""
-    try:
-        press(visit, "process", sales)
-    except (Refused, Changed):
-        pass  # somebody else does it, or has done it
+    """Have sales processed, if we may, one after the other for as long as there is time."""
+    for sale in sales:
+        if visit.late:
+            return
+        try:
+            press(visit, "process", [sale])
+        except (Refused, Changed):
+            pass  # somebody else does it, or has done it
 
 
 def _result(key: str, sale: Sale) -> Result | None:

@@ -12,11 +12,7 @@ CENT = Decimal("0.01")
 
 
 def objections(
-    order: Document,
-    shop: WebShop,
-    products: Mapping[str, Product],
-    doubled: Collection[str],
-    countries: Collection[str],
+    order: Document, shop: WebShop, products: Mapping[str, Product], countries: Collection[str]
 ) -> Iterator[str]:
     """Why an order cannot be booked, each with the line and SKU it is about."""
     if order.currency != shop.currency:
@@ -28,17 +24,14 @@ def objections(
     if len({line.line for line in order.lines}) < len(order.lines):
         yield "two of its lines have the same number"
     for line in order.lines:
-        for words in _about(line, products, doubled):
+        for words in _about(line, products.get(line.sku)):
             yield f"line {line.line}, SKU {line.sku!r}: {words}"
     if order.total != sum((line.unit_price * line.quantity for line in order.lines), Decimal(0)):
         yield f"its lines do not add up to {order.total}"
 
 
-def _about(line: Line, products: Mapping[str, Product], doubled: Collection[str]) -> Iterator[str]:
-    product = products.get(line.sku)
-    if line.sku in doubled:
-        yield "more than one product in Tryton has this code"
-    elif product is None:
+def _about(line: Line, product: Product | None) -> Iterator[str]:
+    if product is None:
         yield "no product in Tryton has this code"
     elif not product.salable:
         yield "the product is not salable in Tryton"

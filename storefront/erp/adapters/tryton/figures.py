@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from storefront.erp.adapter import Problem
 from storefront.erp.adapters.tryton.goods import Product, find_products
 from storefront.erp.adapters.tryton.rpc import Visit
 from storefront.erp.adapters.tryton.shop import WebShop
@@ -19,19 +18,14 @@ from storefront.erp.adapters.tryton.shop import WebShop
 MARGIN = timedelta(seconds=120)
 
 
-def promisable(visit: Visit, shop: WebShop, skus: Sequence[str]) -> tuple[dict[str, int], list[Problem]]:
+def promisable(visit: Visit, shop: WebShop, skus: Sequence[str]) -> dict[str, int]:
     """Units by SKU; one that Tryton does not have is absent.
 
     The open moves are read before the quantities: what leaves in between is deducted twice for once, not never.
     """
     leaving = _leaving(visit, shop)
     there = {"locations": list(shop.places), "with_childs": True, "company": shop.company}
-    products, doubled = find_products(visit, skus, there)
-    problems = [
-        Problem("product.product", None, "code", f"more than one product in Tryton has the code {sku!r}", sku)
-        for sku in sorted(doubled)
-    ]
-    return {sku: _units(product, leaving) for sku, product in products.items()}, problems
+    return {sku: _units(product, leaving) for sku, product in find_products(visit, skus, there).items()}
 
 
 def _leaving(visit: Visit, shop: WebShop) -> Mapping[int, float]:

@@ -1,6 +1,6 @@
 """Products, by the SKUs of the shop: a SKU is the code of a product variant."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,18 +19,13 @@ class Product:
     quantity: float  # on hand in the places that were asked about; 0 where none were
 
 
-def find_products(
-    visit: Visit, skus: Iterable[str], context: Mapping[str, Any] | None = None
-) -> tuple[dict[str, Product], Collection[str]]:
-    """The active products by SKU, and the SKUs that more than one of them bears."""
-    found: dict[str, Product] = {}
-    doubled = set()
+def find_products(visit: Visit, skus: Iterable[str], context: Mapping[str, Any] | None = None) -> dict[str, Product]:
+    """The active products by SKU; Tryton keeps their codes unique."""
+    found = {}
     fields = ["code", "default_uom", "salable", "quantity"]
     for some in chunks(sorted(set(skus))):
         for row in visit.search("product.product", [["code", "in", some]], fields, context):
-            if row["code"] in found:
-                doubled.add(row["code"])
             found[row["code"]] = Product(
                 row["id"], row["code"], row["default_uom"], bool(row["salable"]), row["quantity"] or 0
             )
-    return {sku: product for sku, product in found.items() if sku not in doubled}, doubled
+    return found

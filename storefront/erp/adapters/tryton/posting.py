@@ -15,14 +15,13 @@ from storefront.erp.adapters.tryton.checks import objections
 from storefront.erp.adapters.tryton.customers import email_of
 from storefront.erp.adapters.tryton.goods import Product, find_products
 from storefront.erp.adapters.tryton.rpc import Changed, Refused, Visit, create_one
-from storefront.erp.adapters.tryton.sales import Sale, find_sales, press
+from storefront.erp.adapters.tryton.sales import Sale, find_sales, lots, press
 from storefront.erp.adapters.tryton.shop import WebShop
 from storefront.erp.documents import Document
 
 STEPS = (("draft", "quote"), ("quotation", "confirm"), ("confirmed", "process"))
 ROUNDS = 40
 CHANGED_SECONDS = 0.1
-LINES_MOST = 400  # of one create: more do not fit into one statement on SQLite
 
 
 class Posting:
@@ -30,6 +29,7 @@ class Posting:
 
     def __init__(self, visit: Visit, shop: WebShop, orders: Sequence[Document]):
         self._visit, self._shop, self._orders = visit, shop, orders
+        self._lines = {order.key: len(order.lines) for order in orders}
         self._refused: dict[str, str] = {}  # words by key
         self._sales: dict[str, Sale] = {}
         self._find()
@@ -37,7 +37,7 @@ class Posting:
 
     def run(self) -> list[Result]:
         self._create([order for order in self._orders if order.key not in self._sales])
-        self.walk()
+        self._walk()
         return [self._result(order) for order in self._orders]
 
     def _find(self) -> None:
@@ -47,7 +47,7 @@ class Posting:
 
     def _create(self, orders: Sequence[Document]) -> None:
         values = self._values(orders) if orders else {}
-        for some in _lots([order for order in orders if order.key in values]):
+        for some in lots([order for order in orders if order.key in values], lambda order: len(order.lines)):
             try:
                 self._visit.do("model.sale.sale.create", [values[order.key] for order in some])
             except Refused:
@@ -64,10 +64,10 @@ class Posting:
 
     def _values(self, orders: Sequence[Document]) -> dict[str, dict[str, Any]]:
         """What to create, by key; orders with something wrong are refused."""
-        products, doubled = find_products(self._visit, [line.sku for order in orders for line in order.lines])
+        products = find_products(self._visit, [line.sku for order in orders for line in order.lines])
         countries = customers.find_countries(self._visit, orders)
         for order in orders:
-            if words := "; ".join(objections(order, self._shop, products, doubled, countries)):
+            if words := "; ".join(objections(order, self._shop, products, countries)):
                 self._refused[order.key] = words
         good = [order for order in orders if order.key not in self._refused]
         parties, refusals = customers.find_customers(self._visit, good)
@@ -93,15 +93,17 @@ class Posting:
 
     # -- walking -----------------------------------------------------------------------------------------------
 
-    def walk(self) -> None:
-        """Take each sale as far as it goes."""
+    def _walk(self) -> None:
+        """Take each sale as far as it goes; where there is no time left, the rest waits for another visit."""
         for _ in range(ROUNDS):
-            for state, button in STEPS:
-                if sales := self._in(state):
-                    self._step(button, sales)
-                    break
-            else:
+            state, button = next(((state, button) for state, button in STEPS if self._in(state)), ("", ""))
+            if not state:
                 return
+            for some in lots(self._in(state), lambda sale: self._lines[sale.web_id]):
+                if self._visit.late:
+                    return
+                self._step(button, some)
+            self._find()
         raise ErpAmbiguous("Somebody else changes these sales all the time.")
 
     def _in(self, state: str) -> list[Sale]:
@@ -110,19 +112,18 @@ class Posting:
         return [one for one in found if one.state == state and not one.marked and one.web_id not in self._refused]
 
     def _step(self, button: str, sales: Sequence[Sale]) -> None:
+        """Take sales one step on; where that is refused, each by itself."""
         try:
             press(self._visit, button, sales)
         except Changed:
             time.sleep(CHANGED_SECONDS)
         except Refused as refusal:
-            if len(sales) > 1:
-                return self._step_singly(button, sales)
-            self._refuse(sales[0], str(refusal))
-        self._find()
-
-    def _step_singly(self, button: str, sales: Sequence[Sale]) -> None:
-        for sale in sales:
-            self._step(button, [sale])
+            for sale in sales if len(sales) > 1 else []:
+                self._step(button, [sale])
+            if len(sales) == 1:
+                self._find()
+                if self._sales.get(sales[0].web_id) == sales[0]:  # else somebody else was faster
+                    self._refuse(sales[0], str(refusal))
 
     def _refuse(self, sale: Sale, words: str) -> None:
         """Note a refusal. What cannot be confirmed is taken away, so that a corrected order finds its place free."""
@@ -131,8 +132,10 @@ class Posting:
             return
         try:
             if sale.state == "quotation":
-                self._visit.do("model.sale.sale.draft", [sale.id])
-            self._visit.do("model.sale.sale.delete", [sale.id])
+                press(self._visit, "draft", [sale])
+                self._find()
+                sale = self._sales[sale.web_id]
+            press(self._visit, "delete", [sale])
         except (Refused, Changed):
             pass  # somebody else has taken it on
 
@@ -156,16 +159,3 @@ def _line(line: Any, product: Product) -> dict[str, Any]:
         "description": line.title,
         "taxes": [],
     }
-
-
-def _lots(orders: Sequence[Document]) -> list[list[Document]]:
-    """Orders in lots with not too many lines."""
-    lots: list[list[Document]] = []
-    size = LINES_MOST
-    for order in orders:
-        if size + len(order.lines) > LINES_MOST:
-            lots.append([])
-            size = 0
-        lots[-1].append(order)
-        size += len(order.lines)
-    return lots

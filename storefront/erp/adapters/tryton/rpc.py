@@ -24,6 +24,7 @@ from storefront.erp.adapter import ErpAmbiguous, ErpAuthFailed, ErpThrottled, Er
 
 CONNECT_SECONDS = 3.05
 VISIT_SECONDS = 50.0  # of all calls that one call of the adapter makes: less than the shop's lease
+LATE_SECONDS = 15.0  # with less left than this, nothing more is begun that can wait
 LOCKED_PAUSES = (0.2, 0.5, 1.0)
 THROTTLED_SECONDS = 60.0  # Tryton's rate limits do not say how long
 PAGE = 1000
@@ -176,6 +177,11 @@ class Visit:
         self._connection = connection
         self._until = time.monotonic() + VISIT_SECONDS
         self.wrote = False
+
+    @property
+    def late(self) -> bool:
+        """Whether to leave what is not begun for another visit."""
+        return self._until - time.monotonic() < LATE_SECONDS
 
     def ask(self, method: str, *params: Any, context: Mapping[str, Any] | None = None) -> Any:
         """Read. Raises ErpUnavailable where there is no answer, ErpAuthFailed where we may not."""

@@ -76,6 +76,9 @@ def engage_bots():
         user.company = user.companies[0]
         user.groups.extend(Group.find([("name", "in", groups)]))
         user.save()
+    (master,) = User.find([("login", "=", "admin")])
+    master.groups.extend(set(Group.find()) - set(master.groups))
+    master.save()
 
 
 initialise()

@@ -1,21 +1,26 @@
 """The ERP's house for the contract suite: a Tryton server, its settings, and a look into its books."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from storefront.core.config import Reader, load_settings
-from storefront.erp.adapter import BookedLine
+from storefront.erp.adapter import BookedLine, ErpAmbiguous
 from storefront.erp.adapters.tryton import open_adapter
 from storefront.erp.adapters.tryton.adapter import TrytonAdapter
 from storefront.erp.adapters.tryton.rpc import Connection, Door, Visit
 from storefront.erp.adapters.tryton.sales import mark_of, order_of
+from storefront.erp.documents import Document
+from tests.erp.adapters.tryton.documents import batch_of
 from tests.erp.adapters.tryton.kit import ADMIN_PASSWORD, BOT_PASSWORD, DATABASE, RunningTryton
+from tests.erp.adapters.tryton.proxy import Fault, cut, standing_before
+from tests.running import free_port
 
+MOST = 50  # records in one call: Tryton on SQLite stumbles over a few hundred
 STOCK = """
     SELECT product.code, SUM(CASE
         WHEN move.state = 'done' AND arriving.code IN ('STO', 'OUT') THEN move.internal_quantity
@@ -40,6 +45,13 @@ BOOKED = """
     JOIN currency_currency AS currency ON currency.id = sale.currency
     WHERE sale.state IN ('confirmed', 'processing', 'done') ORDER BY line.id
 """
+
+SHIPMENT = """
+    SELECT DISTINCT move.shipment FROM stock_move AS move
+    JOIN sale_line AS line ON move.origin = 'sale.line,' || line.id
+    JOIN sale_sale AS sale ON sale.id = line.sale WHERE sale.web_id = ?
+"""
+STEPS = {"draft": "quote", "quotation": "confirm", "confirmed": "process"}  # what takes a sale on from a state
 
 
 class House:
@@ -88,11 +100,9 @@ class House:
         self.create_products(sorted(set(units) - set(self.products())))
         products = self.products()
         lines = [{"product": products[sku], "quantity": count} for sku, count in units.items()]
-        (inventory,) = self.ask(
-            "model.stock.inventory.create",
-            [{"location": self.place("STO"), "company": 1, "lines": [["create", lines]]}],
-        )
-        self.ask("model.stock.inventory.confirm", [inventory])
+        for start in range(0, len(lines), MOST):
+            counted = {"location": self.place("STO"), "company": 1, "lines": [["create", lines[start : start + MOST]]]}
+            self.ask("model.stock.inventory.confirm", self.ask("model.stock.inventory.create", [counted]))
 
     def create_products(self, skus: list[str], **more: Any) -> None:
         (category,) = self.ask("model.product.category.search", [["name", "=", "Goods"]])
@@ -100,20 +110,68 @@ class House:
             "type": "goods", "default_uom": 1, "sale_uom": 1, "salable": True, "list_price": Decimal(1),
             "account_category": category, **more,
         }  # fmt: skip
-        if skus:
+        for start in range(0, len(skus), MOST):
+            some = skus[start : start + MOST]
             self.ask(
                 "model.product.template.create",
-                [{**common, "name": sku, "products": [["create", [{"suffix_code": sku}]]]} for sku in skus],
+                [{**common, "name": sku, "products": [["create", [{"suffix_code": sku}]]]} for sku in some],
             )
 
     def plan(self, sku: str, units: int, leaving: str, arriving: str, *, price: Decimal | None = None) -> int:
         """Plan a move between two places, which is not done yet; return its id."""
         move = {
-            "product": self.products()[sku], "unit": 1, "quantity": units, "company": 1, "state": "draft",
+            "product": self.products()[sku], "unit": 1, "quantity": units, "company": 1,
             "from_location": self.place(leaving), "to_location": self.place(arriving),
             "unit_price": price, "currency": 1 if price is not None else None,
         }  # fmt: skip
         return int(self.ask("model.stock.move.create", [move])[0])
+
+    def leave_at(self, order: Document, state: str) -> int:
+        """Let an order be in a state as if its sender had been killed there; return the sale's id."""
+        fault = Fault(f"sale.{STEPS[state]}", before=cut)
+        with standing_before(self.tryton.url, free_port(), fault) as proxy, suppress(ErpAmbiguous):
+            self.adapter_with(ERP_TRYTON_URL=proxy.url).submit(batch_of(order))
+        ((sale, there),) = self.read("SELECT id, state FROM sale_sale WHERE web_id = ?", order.key)
+        assert there == state
+        return int(sale)
+
+    def pick(self, order: Document) -> None:
+        """Take what was sold from the shelf, and pack it."""
+        self._handle(order, "wait", "assign_force", "pick", "pack")
+
+    def ship(self, order: Document) -> None:
+        """Let what was sold leave the house, and Tryton's worker say so on the sale."""
+        ((state,),) = self.read("SELECT state FROM stock_shipment_out WHERE id = ?", self._shipment(order))
+        if state != "packed":
+            self.pick(order)
+        self._handle(order, "do")
+        sales = self.read("SELECT id FROM sale_sale WHERE web_id = ?", order.key)
+        self.ask("model.sale.sale.process", [sales[0][0]])
+
+    def _handle(self, order: Document, *buttons: str) -> None:
+        for button in buttons:
+            self.ask(f"model.stock.shipment.out.{button}", [self._shipment(order)])
+
+    def _shipment(self, order: Document) -> int:
+        ((shipment,),) = self.read(SHIPMENT, order.key)
+        return int(shipment.rpartition(",")[2])
+
+    def invoice(self, when: str) -> None:
+        """Choose when sales are invoiced: `order` or `fulfillment`."""
+        self.ask("model.sale.configuration.write", [1], {"sale_invoice_method": when})
+
+    def forbid(self, number: str) -> None:
+        """Let a rule of the house refuse sales with this number of ours."""
+        rule = {"domain": f'[["reference", "!=", "{number}"]]'}
+        group = {"name": "No such sales", "model": "sale.sale", "global_p": True, "rules": [["create", [rule]]]}
+        only = {"perm_create": True, "perm_read": False, "perm_write": False, "perm_delete": False}
+        self.ask("model.ir.rule.group.create", [group | only])
+
+    @contextmanager
+    def after(self, method: str, happens: Callable[[], object]) -> Iterator[TrytonAdapter]:
+        """An adapter; right after its first call of a method something happens at Tryton."""
+        with standing_before(self.tryton.url, free_port(), Fault(method, after=happens)) as proxy:
+            yield self.adapter_with(ERP_TRYTON_URL=proxy.url)
 
     # -- what stands in the books ------------------------------------------------------------------------------
 
@@ -140,6 +198,11 @@ class House:
             if order_id is not None and not taken_back:
                 lines.append(BookedLine(order_id, line, sku, int(quantity), _price(price), currency))
         return lines
+
+    def total(self, order: Document) -> Decimal:
+        """What an order comes to, as Tryton reckons."""
+        ((total,),) = self.read("SELECT total_amount_cache FROM sale_sale WHERE web_id = ?", order.key)
+        return _price(total)
 
     def states(self) -> list[tuple[str, str]]:
         """The sales by web ID with their states."""

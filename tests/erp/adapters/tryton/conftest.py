@@ -1,0 +1,35 @@
+"""One Tryton server for all tests of this folder: each takes orders and SKUs of its own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+
+import pytest
+
+from tests.erp.adapters.tryton.house import House, open_house
+from tests.erp.adapters.tryton.proxy import Proxy, standing_before
+from tests.running import free_port
+
+SKUS = count(1)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A Tryton with our web shop in it."""
+    with open_house(tmp_path_factory.mktemp("house")) as house:
+        yield house
+
+
+@pytest.fixture
+def sku(house: House) -> str:
+    """A product of the test's own, 1,000 units of it on the shelf."""
+    sku = f"SKU-{next(SKUS)}"
+    house.set_stock({sku: 1000})
+    return sku
+
+
+@pytest.fixture
+def proxied(house: House) -> Iterator[Callable[..., Proxy]]:
+    """Put a proxy with faults before the house: `proxied(Fault(…))`."""
+    with ExitStack() as stack:
+        yield lambda *faults: stack.enter_context(standing_before(house.tryton.url, free_port(), *faults))
