@@ -5,8 +5,9 @@ import os
 import random
 import subprocess
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from itertools import count
 from typing import Any
 
@@ -21,11 +22,13 @@ from storefront.erp import buffer, delivery, inbound
 from storefront.erp.adapter import BookedLine
 from storefront.erp.exchange import Exchange
 from storefront.erp.models import BufferRow
+from storefront.erp.reconcile import reconcile
 from storefront.orders.models import Order, OrderLine
 from storefront.stock.stockroom import Stockroom
 from storefront.stock.verify import verify
 from tests.cart.shelf import Visitor, shelve, visitor
 from tests.erp.contract.house import House
+from tests.erp.contract.morning import Invoice, invoices
 from tests.erp.contract.trouble import Troubled
 
 DEATHS = 24
@@ -34,16 +37,12 @@ NUMBERS = count(1)  # of the tests in this process: an ERP may be the same for s
 
 
 class Shop:
-    """A shop whose orders go to an ERP: two SKUs that both know, and ids that no other test has."""
+    """A shop whose orders go to an ERP, with ids that no other test has. Both know `skus`."""
 
-    def __init__(self, app: Flask, house: House):
-        self.app, self.house = app, house
+    def __init__(self, app: Flask, house: House, skus: Sequence[str]):
+        self.app, self.house, self.skus = app, house, skus
         self.room: Stockroom = take("stockroom")
-        number = next(NUMBERS)
-        self.skus = [f"CONTRACT-{os.getpid()}-{number}-{letter}" for letter in "AB"]
-        self.first_id = number * 100_000
-        shelve(dict.fromkeys(self.skus, 500), price="0.35")
-        house.set_stock(dict.fromkeys(self.skus, 500))
+        self.first_id = next(NUMBERS) * 100_000
         self._count_ids_from(self.first_id)
 
     def _count_ids_from(self, first: int) -> None:
@@ -74,6 +73,20 @@ class Shop:
         answer = somebody.order(f"{units * 35 / 100:.2f}", email=f"shopper{index % 4}@example.org")
         assert answer.status_code == 201, answer.get_json()
         return {**answer.get_json(), "sku": sku, "units": units}
+
+    def place(self, invoice: Invoice) -> dict[str, Any]:
+        """Order what stands on an invoice, at its prices."""
+        with self.room.engine.begin() as connection:
+            for sku, price in invoice.prices.items():
+                connection.execute(
+                    text("UPDATE variants SET price = :price WHERE sku = :sku"), {"price": str(price), "sku": sku}
+                )
+        somebody = visitor(self.app)
+        for sku, units in invoice.units.items():
+            assert somebody.add(sku, units).status_code == 201
+        answer = somebody.order(f"{invoice.total:.2f}", email=f"{invoice.number}@example.org")
+        assert answer.status_code == 201, answer.get_json()
+        return answer.get_json()
 
     def cancel(self, order: dict[str, Any]) -> None:
         assert Visitor(self.app, self.app.response_class).post(
@@ -119,8 +132,12 @@ class Contract:
     """Needs a fixture `house`."""
 
     @pytest.fixture
-    def shop(self, app: Flask, house: House) -> Iterator[Shop]:
-        yield Shop(app, house)
+    def shop(self, app: Flask, house: House) -> Shop:
+        """Two SKUs, 500 units of each."""
+        skus = [f"CONTRACT-{os.getpid()}-{next(NUMBERS)}-{letter}" for letter in "AB"]
+        shelve(dict.fromkeys(skus, 500), price="0.35")
+        house.set_stock(dict.fromkeys(skus, 500))
+        return Shop(app, house, skus)
 
     @pytest.mark.only_on("sqlite")
     def test_every_order_arrives_once_though_three_calls_in_ten_fail(self, shop: Shop) -> None:
@@ -207,6 +224,63 @@ class Contract:
         assert not done.error
         assert available(shop, first) == 29
         assert verify(shop.room, 0) == []
+
+    @pytest.fixture
+    def empty_house(self, house: House) -> House:
+        """An ERP that has nothing of other tests."""
+        return house
+
+    @pytest.mark.only_on("sqlite")
+    def test_a_morning_of_a_real_shop_is_on_the_books_to_the_last_cent(
+        self, app: Flask, room: Stockroom, empty_house: House
+    ) -> None:
+        morning = list(invoices())
+        skus = sorted({sku for one in morning for sku in one.units})
+        shelve(dict.fromkeys(skus, 5000))
+        empty_house.set_stock(dict.fromkeys(skus, 5000))
+        shop = Shop(app, empty_house, skus)
+        orders = [shop.place(one) for one in morning]
+        shop.deliver_all(shop.exchange())
+        for invoice, order in zip(morning, orders, strict=True):
+            if invoice.is_return:
+                shop.cancel(order)
+
+        shop.deliver_all(shop.exchange())
+
+        report = reconcile(shop.exchange())
+        bought = [one for one in morning if not one.is_return]
+        assert not report.found
+        assert shop.booked() == shop.sold()
+        assert sums(empty_house.booked()) == sums_of(bought)
+        assert report.totals()["EUR"].erp.money == sum((one.total for one in bought), Decimal(0))
+
+        number = next(order["id"] for one, order in zip(morning, orders, strict=True) if len(one.units) > 5)
+        self.corrupt(empty_house, number, 3)
+        empty_house.work()
+
+        (found,) = reconcile(shop.exchange()).found
+        assert (found.kind, found.order_id, found.line, found.fields) == ("different", number, 3, ["quantity"])
+
+    def corrupt(self, house: Any, order_id: int, line: int) -> None:
+        """Add a unit to a line on the ERP's books, behind everybody's back."""
+        raise NotImplementedError
+
+
+def sums(lines: Sequence[BookedLine]) -> dict[str, tuple[int, Decimal]]:
+    """Units and money by SKU."""
+    units: Counter[str] = Counter()
+    money: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        units[line.sku] += line.quantity
+        money[line.sku] += line.quantity * line.unit_price
+    return {sku: (units[sku], money[sku]) for sku in units}
+
+
+def sums_of(morning: Sequence[Invoice]) -> dict[str, tuple[int, Decimal]]:
+    """Units and money by SKU, as the file has them."""
+    return sums(
+        [BookedLine(0, 0, sku, units, one.prices[sku], "EUR") for one in morning for sku, units in one.units.items()]
+    )
 
 
 def available(shop: Shop, sku: str) -> int:

@@ -6,7 +6,6 @@ from typing import Any
 
 from storefront.erp.adapter import Ack, Adapter, Batch, BatchHead, ErpAmbiguous, ErpUnavailable, Result
 
-
 # What becomes of twenty batches that are handed over, in an order that the dice decide.
 DECK = ["none"] * 14 + ["away", "timed out", "lost", "lost", "twice", "cut"]
 
