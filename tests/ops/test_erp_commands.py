@@ -3,8 +3,11 @@
 import csv
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -14,7 +17,7 @@ from sqlalchemy import text
 
 from storefront.core.db import transaction
 from storefront.core.tools import take
-from storefront.erp import buffer, link
+from storefront.erp import buffer, delivery, link
 from storefront.erp.models import ROW_STATES
 from storefront.ops import erp_commands
 from storefront.stock.stockroom import Stockroom
@@ -98,6 +101,44 @@ def test_export_fails_with_the_reason_where_the_erp_does_not_answer(erp: Erp, fl
     assert buffer.backlog(take("stockroom")).applied == 0
 
 
+def test_export_sends_what_is_ordered_meanwhile_too(
+    erp: Erp, flask: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver, late = delivery.deliver, [1]
+
+    def deliver_while_somebody_orders(*arguments: Any, **options: Any) -> Any:
+        done = deliver(*arguments, **options)
+        for _ in range(late.pop() if late else 0):
+            erp.order(CAP=1)
+        return done
+
+    monkeypatch.setattr(delivery, "deliver", deliver_while_somebody_orders)
+    erp.order(MUG=1)
+
+    sent = told(flask("erp", "export", "--now", "--json"))
+
+    assert [one["sequence"] for one in sent["batches"]] == [1, 2]
+    assert sent["backlog"]["waiting"] == 0
+
+
+def test_export_goes_on_once_another_process_is_done(erp: Erp, flask: Callable[..., Result]) -> None:
+    erp.order(MUG=1)
+    exchange, held = take("exchange"), Event()
+
+    def hold() -> None:
+        with link.leased(exchange.room, exchange.name, 60_000):
+            held.set()
+            time.sleep(0.5)
+
+    with ThreadPoolExecutor(1) as other:
+        other.submit(hold)
+        held.wait(10)
+        result = flask("erp", "export", "--now")
+
+    assert result.exit_code == 0
+    assert "Answers: 1 accepted." in result.output
+
+
 def test_export_waits_for_another_process_and_says_so_in_the_end(
     erp: Erp, flask: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,17 +172,20 @@ def stock_file(folder: Path, number: int, *rows: str) -> Path:
     return file
 
 
-@pytest.mark.parametrize("what", ["file", "folder"])
+@pytest.mark.parametrize("what, units", [("stock-000001.csv", 9), (".", 8)])
 def test_import_takes_a_file_or_a_folder_from_elsewhere_and_leaves_it_there(
-    app: Flask, erp: Erp, flask: Callable[..., Result], tmp_path: Path, what: str
+    app: Flask, erp: Erp, flask: Callable[..., Result], tmp_path: Path, what: str, units: int
 ) -> None:
-    file = stock_file(tmp_path / "usb", 1, "MUG,9")
+    stock_file(tmp_path / "usb", 1, "MUG,9")
+    stock_file(tmp_path / "usb", 2, "MUG,8")
+    (tmp_path / "usb" / "archive").mkdir()
 
-    done = told(flask("erp", "import", str(file if what == "file" else file.parent), "--json"))
+    first = flask("erp", "import", str(tmp_path / "usb" / what))
+    again = flask("erp", "import", str(tmp_path / "usb" / what))
 
-    assert [one["changed"] for one in done["snapshots"]] == [["MUG"]]
-    assert available(app, "MUG") == 9
-    assert list((tmp_path / "usb").iterdir()) == [file]
+    assert (first.exit_code, available(app, "MUG")) == (0, units)
+    assert again.output == "Nothing new was there to be taken in.\n"
+    assert sorted(path.name for path in (tmp_path / "usb").rglob("*.csv")) == ["stock-000001.csv", "stock-000002.csv"]
 
 
 def test_import_says_file_line_and_column_of_what_is_wrong_and_takes_the_rest(

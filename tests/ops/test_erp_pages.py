@@ -92,15 +92,18 @@ def test_batches_are_paged_the_newest_first(room: Stockroom, erp: Erp, grace: Op
             text(
                 "INSERT INTO erp_batches (id, adapter, sequence, kind, content, content_hash, documents, state,"
                 " created_at_ms, due_at_ms, tries, words)"
-                " VALUES (:id, 'filedrop', :n, 'placed', '[]', '', 1, 'done', :n, 0, 1, '')"
+                " VALUES (:id, 'filedrop', :n, :kind, '[]', '', 1, 'done', :n, 0, 1, '')"
             ),
-            [{"id": f"batch-{number}", "n": number} for number in range(1, 46)],
+            [{"id": f"batch-{number}", "n": number, "kind": "placed"} for number in range(1, 46)]
+            + [{"id": "batch-of-events", "n": 99, "kind": "stock.low"}],
         )
 
     pages = [grace.see(f"/ops/erp/?page={page}") for page in (1, 2, 3)]
+    events = grace.see("/ops/erp/?channel=events")
 
     found = [[int(number) for number in re.findall(r"<h3>Batch (\d+)", page)] for page in pages]
     assert found == [list(range(45, 25, -1)), list(range(25, 5, -1)), [5, 4, 3, 2, 1]]
+    assert re.findall(r"<h3>Batch (\d+)", events) == ["99"]
     assert ["Newer" in page for page in pages] == [False, True, True]
     assert ["Older" in page for page in pages] == [True, True, False]
 
