@@ -1,0 +1,125 @@
+"""Drain: a backlog goes through the delivery into the file drop, beside bare writers of the very same files.
+
+The goal (issue 6) is half the rate of a bare CSV writer that fsyncs the same files.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from bench.erp import bare
+from bench.erp.backlog import add_orders, open_exchange
+from bench.erp.bare import Files
+from bench.table import print_table
+from storefront.core.embedded_redis import EmbeddedRedis
+from storefront.erp import delivery
+from storefront.erp.exchange import Exchange
+from storefront.erp.models import BufferRow
+from storefront.orders.models import OrderLine
+from tests.postgres import PostgresMissing, PostgresServer
+
+ORDERS, ROUNDS = 10_000, 5
+QUICK_ORDERS, QUICK_ROUNDS = 2_000, 3
+GOAL = 0.5
+TURN_SECONDS = 8.0  # as the job's
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds that the same orders took: through the delivery, and by the two bare writers."""
+
+    delivered: float
+    formatted: float
+    copied: float
+
+
+def main(folder: Path, quick: bool) -> None:
+    """Measure on SQLite, and on Postgres where there is one; print."""
+    orders, rounds = (QUICK_ORDERS, QUICK_ROUNDS) if quick else (ORDERS, ROUNDS)
+    with ExitStack() as stack:
+        redis = stack.enter_context(EmbeddedRedis(folder / "redis"))
+        report("SQLite", orders, [measure(folder / f"sqlite-{n}", redis, orders) for n in range(rounds)])
+        try:
+            server = stack.enter_context(PostgresServer(durable=True))
+        except PostgresMissing as missing:
+            print(f"\nPostgres was left out: {missing}")
+            return
+        report(
+            "Postgres",
+            orders,
+            [measure(folder / f"postgres-{n}", redis, orders, server.url(server.create())) for n in range(rounds)],
+        )
+
+
+def measure(folder: Path, redis: EmbeddedRedis, orders: int, database_url: str = "") -> Round:
+    """One backlog drained, checked, and its files written anew by each bare writer."""
+    with open_exchange(folder, redis, database_url) as exchange:
+        add_orders(exchange.room, orders)
+        delivered = seconds_of(lambda: drain(exchange))
+        batches = bare.read_files(folder / "erp")
+        check(exchange, batches, orders)
+    return Round(
+        delivered,
+        write_by(bare.write_formatted, batches, folder / "formatted"),
+        write_by(bare.write_copied, batches, folder / "copied"),
+    )
+
+
+def drain(exchange: Exchange) -> None:
+    """Deliver, a job's turn after the other, until nothing is left."""
+    while (done := delivery.deliver(exchange, seconds=TURN_SECONDS)).batches:
+        assert not done.error, done.error
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def write_by(writer: Callable[[Sequence[Files], Path], None], batches: Sequence[Files], folder: Path) -> float:
+    """How long a bare writer takes; what it wrote is compared, byte by byte."""
+    folder.mkdir()
+    seconds = seconds_of(lambda: writer(batches, folder))
+    for one in batches:
+        assert (folder / one.name).read_bytes() == one.table, f"{one.name} is another"
+    return seconds
+
+
+def check(exchange: Exchange, batches: Sequence[Files], orders: int) -> None:
+    """Each order is in the files once, line by line; no number is missing; all rows are accepted."""
+    names = [f"orders-{number:06d}.csv" for number in range(1, len(batches) + 1)]
+    assert [one.name for one in batches] == names, "the sequence has a gap"
+    written = [(int(row[0]), int(row[1]), row[2], int(row[3])) for one in batches for row in one.rows[1:]]
+    with Session(exchange.room.engine) as session:
+        line = OrderLine
+        sold = session.execute(select(line.order_id, line.line, line.sku, line.quantity))
+        assert sorted(written) == sorted(map(tuple, sold)), "the files are not the orders"
+        by_state = select(BufferRow.state, func.count()).group_by(BufferRow.state)
+        states = {state: count for state, count in session.execute(by_state)}
+    assert states == {"accepted": orders}, f"not all are accepted: {states}"
+
+
+def report(database: str, orders: int, rounds: Sequence[Round]) -> None:
+    kinds = {
+        "delivery into the file drop": [one.delivered for one in rounds],
+        "bare writer, formats by csv.writer": [one.formatted for one in rounds],
+        "bare writer, bytes from memory": [one.copied for one in rounds],
+    }
+    rows = [
+        [kind, f"{orders / median(took):.0f}", f"{orders / max(took):.0f}", f"{orders / min(took):.0f}"]
+        for kind, took in kinds.items()
+    ]
+    title = f"Draining {orders} orders, batches of 50, {database}: orders a second, {len(rounds)} rounds"
+    print_table(title, ["", "median", "lowest", "highest"], rows)
+    for peer, shares in (
+        (f"bare CSV writer (goal {GOAL})", [one.formatted / one.delivered for one in rounds]),
+        ("bytes from memory", [one.copied / one.delivered for one in rounds]),
+    ):
+        print(f"delivery / {peer}: {median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f})", flush=True)
