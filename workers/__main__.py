@@ -1,7 +1,7 @@
 """The worker: `python -m workers` runs the jobs of the shop's queues until SIGTERM.
 
-What talks to others over the network has a queue of its own and a thread for it: however slow an ERP is, holds
-expire on time.
+What talks to others over the network has queues of its own and a thread for each: however slow an ERP is, holds
+expire on time, and however slow who listens to events is, the ERP hears of orders.
 """
 
 import logging
@@ -23,7 +23,7 @@ from storefront import create_app
 from storefront.core.errors import in_a_line, is_outage
 from storefront.core.log import start_logging
 from storefront.core.tools import take
-from workers.queues import QUEUE, SYNC, open_queue
+from workers.queues import EVENTS, QUEUE, SYNC, open_queue
 
 WORKER_TTL_SECONDS = 20  # a killed worker is noticed, and its job taken up again, after about a minute
 MAINTENANCE_SECONDS = 5
@@ -101,11 +101,11 @@ def work(kind: type[Worker] = Worker, name: str = QUEUE) -> bool:
     return worker is not None and worker.asked_to_stop
 
 
-def work_beside(app: Flask) -> None:
-    """Work on the queue of what talks to others for as long as the process lives; killed anywhere, it does no harm."""
+def work_beside(app: Flask, name: str) -> None:
+    """Work on a queue of what talks to others for as long as the process lives; killed anywhere, it does no harm."""
     while True:
         with app.app_context():
-            work(ThreadWorker, SYNC)
+            work(ThreadWorker, name)
         time.sleep(PAUSE_SECONDS)
 
 
@@ -113,7 +113,8 @@ def main() -> None:
     """Work, whatever becomes of Redis, until SIGTERM or SIGINT."""
     start_logging()
     app = create_app()
-    threading.Thread(target=work_beside, args=(app,), name="sync", daemon=True).start()
+    for name in (SYNC, EVENTS):
+        threading.Thread(target=work_beside, args=(app, name), name=name, daemon=True).start()
     with app.app_context():
         while True:
             for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,6 +7,7 @@ from storefront.core import idempotency
 from storefront.core.db import db
 from storefront.core.tools import take
 from storefront.erp import delivery, inbound
+from storefront.erp.events import stock_words
 from storefront.stock import rebuild, repair, reservations
 from storefront.waiting_room.tick import tick_all
 from storefront.waiting_room.waiting_list import entries, units
@@ -55,3 +56,14 @@ def send_to_erp() -> dict[str, Any]:
 def read_erp_stock() -> dict[str, Any]:
     """Take in what the ERP says of its stock, if there is news."""
     return inbound.read_stock(take("exchange")).as_json()
+
+
+def note_stock_events() -> dict[str, int]:
+    """Note the events that lie in the stock, where somebody listens: what runs low, is out, is back."""
+    return {"noted": stock_words.tell_changes(take("stockroom")) if take("events") else 0}
+
+
+def send_events() -> dict[str, Any]:
+    """Send what is due to who listens to events."""
+    exchange = take("events")
+    return delivery.deliver(exchange).as_json() if exchange else {"batches": 0}

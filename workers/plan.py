@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workers.queues import QUEUE, SYNC
+from workers.queues import EVENTS, QUEUE, SYNC
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ PLAN = (
     Periodic("mail-waiting-lists", "workers.jobs.mail_waiting_lists", 5),
     Periodic("send-to-erp", "workers.jobs.send_to_erp", 1, queue=SYNC),
     Periodic("read-erp-stock", "workers.jobs.read_erp_stock", 5, queue=SYNC),
+    Periodic("note-stock-events", "workers.jobs.note_stock_events", 5, queue=EVENTS),
+    Periodic("send-events", "workers.jobs.send_events", 1, queue=EVENTS),
     Periodic("forget-keys", "workers.jobs.forget_keys", 3600),
     Periodic("forget-addresses", "workers.jobs.forget_addresses", 3600),
 )

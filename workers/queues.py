@@ -7,7 +7,8 @@ from rq.serializers import JSONSerializer
 from storefront.core.redis import plain_url, tls_options
 
 QUEUE = "default"
-SYNC = "sync"  # jobs that talk to others over the network, and may take their time
+SYNC = "sync"  # jobs that talk to the ERP over the network, and may take their time
+EVENTS = "events"  # and those that talk to who listens to events
 WAIT_SECONDS = 2
 
 

@@ -4,7 +4,7 @@ from flask import Flask
 
 from storefront.core.config import Settings
 from storefront.core.tools import keep, take
-from storefront.erp import buffer
+from storefront.erp import buffer, events
 from storefront.erp.adapters import open_adapter
 from storefront.erp.exchange import Exchange
 from storefront.orders.events import order_cancelled, order_placed
@@ -13,7 +13,7 @@ from storefront.orders.events import order_cancelled, order_placed
 def init_app(app: Flask, settings: Settings) -> None:
     """Write a buffer row for every order that is placed or cancelled; keep the exchange with the ERP at hand.
 
-    Raises SettingsError where a setting of the adapter is wrong.
+    The same for who listens to events. Raises SettingsError where a setting of theirs is wrong.
     """
     adapter = open_adapter(settings)
     keep(
@@ -29,3 +29,4 @@ def init_app(app: Flask, settings: Settings) -> None:
     )
     order_placed.connect(buffer.add_placed)
     order_cancelled.connect(buffer.add_cancelled)
+    events.init_app(app, settings)

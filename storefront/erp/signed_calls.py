@@ -16,6 +16,7 @@ from storefront.erp.adapter import BatchRejected, ErpAmbiguous, ErpAuthFailed, E
 
 LONGEST_PAUSE_SECONDS, USUAL_PAUSE_SECONDS = 300.0, 10.0
 LONGEST_WORDS = 500
+LONGEST_WAIT_SECONDS = 25  # a call may take twice that, and has to end before its lease (see exchange.py) does
 NOT_ALLOWED = (401, 403)
 NOT_THIS = (400, 413, 422)  # the request can be read, and what it asks for will not be done
 WHO_KNOWS = (408, 409, 425)
@@ -34,7 +35,7 @@ def read_calls(read: Reader, prefix: str, development: bool) -> "SignedCalls":
     secrets = "a secret of 16 characters or more; two, separated by a space, while one replaces the other"
     signer = _required(read, f"{prefix}_SECRET", secrets, Signer)
     private = read.choice(f"{prefix}_ALLOW_PRIVATE", "no", ("yes", "no")) == "yes"
-    seconds = read.number(f"{prefix}_SECONDS", 10, 1, 60)
+    seconds = read.number(f"{prefix}_SECONDS", 10, 1, LONGEST_WAIT_SECONDS)
     signed_replies = read.choice(f"{prefix}_SIGNED_REPLIES", "no", ("yes", "no")) == "yes"
     return SignedCalls(url, signer, Outbound(seconds, 2.0 * seconds, private, loopback=development), signed_replies)
 

@@ -2,4 +2,4 @@
 
 from blinker import Signal
 
-shortfall_raised = Signal("More units of a SKU are committed than are there: session, sku, units, cause.")
+shortfall_raised = Signal("More units of a SKU are committed than are there: session, sku, units, cause, now_ms.")

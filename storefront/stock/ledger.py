@@ -83,7 +83,7 @@ def record(
         )
     )  # fmt: skip
     if row.shortfall and change.sellable < 0:
-        shortfall_raised.send(session=session, sku=sku, units=row.shortfall, cause=why.cause)
+        shortfall_raised.send(session=session, sku=sku, units=row.shortfall, cause=why.cause, now_ms=why.now_ms)
 
 
 def _refuse(session: Session, sku: str) -> NoReturn:

@@ -18,7 +18,7 @@ from storefront.stock.verify import verify
 from tests.cart.shelf import all_at_once, available, let_holds_run_out, shelve, visitor
 from workers.clock import tick
 from workers.plan import PLAN
-from workers.queues import SYNC, open_queue, queue_on
+from workers.queues import EVENTS, SYNC, open_queue, queue_on
 
 NOW = 1_000_000_000  # a slot of every period begins
 
@@ -75,7 +75,7 @@ def test_four_clocks_enqueue_each_slot_once(queue: Queue) -> None:
 
 
 def test_a_clock_that_comes_late_to_a_slot_does_not_repeat_what_has_run(app: Flask, queue: Queue) -> None:
-    queues = [queue, queue_on(queue.connection, SYNC)]
+    queues = [queue, *(queue_on(queue.connection, name) for name in (SYNC, EVENTS))]
     worker = SimpleWorker(queues, connection=queue.connection, serializer=JSONSerializer)
     tick(redis_at(NOW), queue, {})
     worker.work(burst=True)

@@ -35,7 +35,7 @@ def test_url_and_secret_are_enough(tmp_path: Path) -> None:
     ("ERP_WEBHOOK_SECRET", "sixteen-letters! short", "ERP_WEBHOOK_SECRET=(hidden) is not allowed"),
     ("ERP_WEBHOOK_ALLOW_PRIVATE", "maybe", "ERP_WEBHOOK_ALLOW_PRIVATE='maybe' is not allowed: give one of yes, no"),
     ("ERP_WEBHOOK_SIGNED_REPLIES", "1", "ERP_WEBHOOK_SIGNED_REPLIES='1' is not allowed: give one of yes, no"),
-    ("ERP_WEBHOOK_SECONDS", "0", "ERP_WEBHOOK_SECONDS='0' is not allowed: give a whole number from 1 to 60"),
+    ("ERP_WEBHOOK_SECONDS", "0", "ERP_WEBHOOK_SECONDS='0' is not allowed: give a whole number from 1 to 25"),
 ])  # fmt: skip
 def test_what_is_wrong_is_named(tmp_path: Path, name: str, value: str, words: str) -> None:
     with pytest.raises(SettingsError) as caught:
