@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from flask_migrate import upgrade
 from sqlalchemy import insert
@@ -61,7 +62,7 @@ def add_orders(room: Stockroom, count: int, seed: int = 4711) -> None:
             )
 
 
-def _lines(dice: Random) -> Iterator[dict[str, object]]:
+def _lines(dice: Random) -> Iterator[dict[str, Any]]:
     for number, (sku, title, variant) in enumerate(dice.sample(GOODS, dice.randint(1, MOST_LINES)), start=1):
         price, quantity = Decimal(dice.randint(199, 19999)) / 100, dice.randint(1, 4)
         tax = (price * quantity * TAX_PERCENT / (100 + TAX_PERCENT)).quantize(CENT, ROUND_HALF_UP)
@@ -71,7 +72,7 @@ def _lines(dice: Random) -> Iterator[dict[str, object]]:
         }  # fmt: skip
 
 
-def _order(dice: Random, order_id: int, lines: list[dict[str, object]], at_ms: int) -> dict[str, object]:
+def _order(dice: Random, order_id: int, lines: list[dict[str, Any]], at_ms: int) -> dict[str, Any]:
     return {
         "id": order_id, "token": secrets.token_urlsafe(16), "shopper": secrets.token_hex(16), "status": "placed",
         "email": f"shopper{order_id}@example.org", "name": f"Ann Example {order_id}",

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,13 +59,13 @@ def _put(folder: Path, name: str, table: bytes, totals: bytes) -> None:
 
 def _drafted(places: Sequence[tuple[Path, bytes]]) -> Iterator[tuple[Path, Path]]:
     drafts = [(place.with_name(f".{place.name}.part"), place, data) for place, data in places]
-    files = [open(draft, "xb") for draft, _, _ in drafts]
-    for file, (_, _, data) in zip(files, drafts, strict=True):
-        file.write(data)
-    for file in files:  # after all are written: one wait for the disk then often does for both
-        file.flush()
-        os.fsync(file.fileno())
-        file.close()
+    with ExitStack() as stack:
+        files = [stack.enter_context(draft.open("xb")) for draft, _, _ in drafts]
+        for file, (_, _, data) in zip(files, drafts, strict=True):
+            file.write(data)
+        for file in files:  # after all are written: one wait for the disk then often does for both
+            file.flush()
+            os.fsync(file.fileno())
     return ((draft, place) for draft, place, _ in drafts)
 
 

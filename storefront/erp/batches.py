@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, exists, func, insert, or_, select, true, update
@@ -27,16 +27,40 @@ class Cut:
     in_haste: bool = False  # rows that were put off go too
 
 
-def freeze(session: Session, adapter: str, cut: Cut, now_ms: int, batches: int) -> int:
+class Standing(NamedTuple):
+    """How a batch stands; without its content, which is long."""
+
+    id: str
+    sequence: int
+    kind: str
+    content_hash: str
+    documents: int
+    state: str
+    due_at_ms: int
+    tries: int
+
+
+STANDING = tuple(getattr(ErpBatch, name) for name in Standing._fields)
+TOLD = tuple(
+    getattr(BufferRow, name) for name in ("id", "order_id", "kind", "state", "batch_id", "tries", "words", "erp_id")
+)
+
+
+def freeze(session: Session, adapter: str, cut: Cut, now_ms: int, batches: int) -> list[Batch]:
     """Make up to `batches` batches of what is due, in the caller's transaction, which holds the link."""
     _withdraw_refused(session)
-    made = 0
-    while made < batches:
-        rows = _next_rows(session, cut, now_ms)
+    made: list[Batch] = []
+    while len(made) < batches:
+        rows = _next_rows(session, cut, now_ms, batches - len(made))
         if not rows or (len(rows) < cut.most and rows[0].created_at_ms > now_ms - cut.age_ms):
             break
-        _make(session, adapter, rows[0].kind, documents.of_rows(session, rows), now_ms, [row.id for row in rows])
-        made += 1
+        whole = len(rows) - len(rows) % cut.most or len(rows)
+        some = documents.of_rows(session, rows[:whole])
+        parts = [
+            Part(tuple(some[start : start + cut.most]), [row.id for row in rows[start : start + cut.most]])
+            for start in range(0, whole, cut.most)
+        ]
+        made += _make(session, adapter, rows[0].kind, parts, now_ms)
     return made
 
 
@@ -55,8 +79,8 @@ def _withdraw_refused(session: Session) -> None:
         figures.forget(session, [one for one in orders if one is not None])
 
 
-def _next_rows(session: Session, cut: Cut, now_ms: int) -> Sequence[Any]:
-    """The oldest row that may go, and what may go with it: rows of the same kind."""
+def _next_rows(session: Session, cut: Cut, now_ms: int, batches: int) -> Sequence[Any]:
+    """The oldest row that may go, and what may go with it: rows of the same kind, for so many batches at most."""
     row = BufferRow
     query = (
         select(row.id, row.order_id, row.kind, row.payload, row.edits, row.created_at_ms)
@@ -67,7 +91,7 @@ def _next_rows(session: Session, cut: Cut, now_ms: int) -> Sequence[Any]:
     oldest = session.execute(query.limit(1)).one_or_none()
     if oldest is None:
         return ()
-    return session.execute(query.where(row.kind == oldest.kind).limit(cut.most)).all()
+    return session.execute(query.where(row.kind == oldest.kind).limit(batches * cut.most)).all()
 
 
 def _may_go(in_order: bool) -> ColumnElement[bool]:
@@ -78,24 +102,41 @@ def _may_go(in_order: bool) -> ColumnElement[bool]:
     return or_(BufferRow.version == 1, before)
 
 
+@dataclass(frozen=True)
+class Part:
+    """What becomes one batch: documents, and the rows that they are of."""
+
+    documents: tuple[documents.Sendable, ...]
+    row_ids: Sequence[int]
+
+
 def _make(
-    session: Session, adapter: str, kind: str, some: Sequence[documents.Sendable], now_ms: int, row_ids: Sequence[int],
-    parent_id: str | None = None,
-) -> None:  # fmt: skip
-    content = documents.content_of(some)
-    batch_id = str(uuid4())
+    session: Session, adapter: str, kind: str, parts: Sequence[Part], now_ms: int, parent_id: str | None = None
+) -> list[Batch]:
+    """Make a batch of each part, its content and hash stored before anybody can send it."""
     last = session.scalar(select(func.max(ErpBatch.sequence)).where(ErpBatch.adapter == adapter)) or 0
+    contents = [documents.content_of(part.documents) for part in parts]
+    made = [
+        Batch(str(uuid4()), sequence, kind, documents.hash_of(content), documents=part.documents)  # type: ignore[arg-type]
+        for sequence, (part, content) in enumerate(zip(parts, contents, strict=True), start=last + 1)
+    ]
     session.execute(
-        insert(ErpBatch).values(
-            id=batch_id, adapter=adapter, sequence=last + 1, kind=kind, content=content,
-            content_hash=documents.hash_of(content), documents=len(some), parent_id=parent_id, created_at_ms=now_ms,
-            state="frozen", due_at_ms=0, tries=0, words="",
-        )
+        insert(ErpBatch),
+        [
+            {
+                "id": batch.id, "adapter": adapter, "sequence": batch.sequence, "kind": kind, "content": content,
+                "content_hash": batch.content_hash, "documents": len(batch.documents), "parent_id": parent_id,
+                "created_at_ms": now_ms, "state": "frozen", "due_at_ms": 0, "tries": 0, "words": "",
+            }
+            for batch, content in zip(made, contents, strict=True)
+        ],
     )  # fmt: skip
-    session.execute(
-        update(BufferRow).where(BufferRow.id.in_(row_ids)).values(state="batched", batch_id=batch_id),
-        execution_options={"synchronize_session": False},
-    )
+    for batch, part in zip(made, parts, strict=True):
+        session.execute(
+            update(BufferRow).where(BufferRow.id.in_(part.row_ids)).values(state="batched", batch_id=batch.id),
+            execution_options={"synchronize_session": False},
+        )
+    return made
 
 
 def split(session: Session, batch: ErpBatch, now_ms: int) -> None:
@@ -103,33 +144,48 @@ def split(session: Session, batch: ErpBatch, now_ms: int) -> None:
     by_key = {one.key: one for one in documents.documents_of(batch.content)}
     rows = [row for row in rows_of(session, batch.id) if row.state in ("batched", "accepted")]
     half = (len(rows) + 1) // 2
-    for some in (rows[:half], rows[half:]):
-        if some:
-            _make(
-                session, batch.adapter, batch.kind, [by_key[key_of(row)] for row in some], now_ms,
-                [row.id for row in some], batch.id,
-            )  # fmt: skip
+    parts = [
+        Part(tuple(by_key[key_of(row)] for row in some), [row.id for row in some])
+        for some in (rows[:half], rows[half:])
+        if some
+    ]
+    _make(session, batch.adapter, batch.kind, parts, now_ms, batch.id)
     batch.state = "split"
 
 
-def rows_of(session: Session, batch_id: str) -> Sequence[BufferRow]:
-    """The rows that are in a batch, in its order."""
-    return session.scalars(select(BufferRow).where(BufferRow.batch_id == batch_id).order_by(BufferRow.id)).all()
+def in_state(session: Session, adapter: str, states: Sequence[str]) -> list[Standing]:
+    """The batches of an adapter that are in one of these states, in their sequence."""
+    those = select(*STANDING).where(ErpBatch.adapter == adapter, ErpBatch.state.in_(states))
+    return [Standing(*row) for row in session.execute(those.order_by(ErpBatch.sequence))]
 
 
-def key_of(row: BufferRow) -> str:
+def note_sending(session: Session, batch_id: str, now_ms: int) -> None:
+    """Note that a batch is about to be sent, so that nobody takes it for one that was not."""
+    session.execute(
+        update(ErpBatch)
+        .where(ErpBatch.id == batch_id)
+        .values(state="unknown", tries=ErpBatch.tries + 1, sent_at_ms=now_ms),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def rows_of(session: Session, batch_id: str) -> Sequence[Any]:
+    """The rows that are in a batch, in its order, with what is told and marked of them."""
+    return session.execute(select(*TOLD).where(BufferRow.batch_id == batch_id).order_by(BufferRow.id)).all()
+
+
+def key_of(row: Any) -> str:
     """The key of a row's document."""
     if row.order_id is None:
         return documents.key_of_event(row.id)
     return documents.key_of(row.order_id, row.kind)
 
 
-def head_of(batch: ErpBatch) -> BatchHead:
+def head_of(batch: Standing) -> BatchHead:
     return BatchHead(batch.id, batch.sequence, batch.kind, batch.content_hash)
 
 
-def opened(batch: ErpBatch) -> Batch:
+def opened(session: Session, batch: Standing) -> Batch:
     """A batch with the documents in it, the same each time."""
-    return Batch(
-        batch.id, batch.sequence, batch.kind, batch.content_hash, documents=documents.documents_of(batch.content)
-    )
+    content = session.scalars(select(ErpBatch.content).where(ErpBatch.id == batch.id)).one()
+    return Batch(batch.id, batch.sequence, batch.kind, batch.content_hash, documents=documents.documents_of(content))

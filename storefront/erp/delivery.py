@@ -11,16 +11,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.erp import batches, link, marks
 from storefront.erp.adapter import Ack, Batch, BatchRejected, ErpAmbiguous, ErpError, ErpThrottled, Result
+from storefront.erp.batches import Standing
 from storefront.erp.documents import CANCELLED
 from storefront.erp.exchange import Exchange
 from storefront.erp.link import Lease
-from storefront.erp.models import ErpBatch
 
 READY_MOST = 20  # batches made before the first of them is answered: an ERP that is down should not cost a table
 SPLIT_TRIES = 5  # a batch that alone fails so often, while others pass, is halved to find out why
@@ -63,14 +62,18 @@ class Turn:
     def __init__(self, exchange: Exchange, lease: Lease, done: Delivered | None = None, now: bool = False):
         self._exchange, self._lease, self._done, self._now = exchange, lease, done or Delivered(), now
         self._room, self._adapter = exchange.room, exchange.adapter
+        self._until = 0.0
         self._tried: set[str] = set()
+        self._made: dict[str, Batch] = {}  # by us, and not sent yet: what was just written need not be read again
+        self._begun: Standing | None = None
 
     def run(self, until: float) -> None:
+        self._until = until
         if not self._works():
             return
         self.hear()
-        while time.monotonic() < until:
-            batch = self._next()
+        while self._begun or time.monotonic() < until:
+            batch = self._begun or self._next()
             if batch is None or not self._send(batch):
                 return
 
@@ -112,16 +115,12 @@ class Turn:
 
     def _poll(self) -> None:
         with Session(self._room.engine) as session:
-            waiting = session.scalars(
-                select(ErpBatch)
-                .where(ErpBatch.adapter == self._exchange.name, ErpBatch.state == "accepted")
-                .order_by(ErpBatch.sequence)
-            ).all()
+            waiting = batches.in_state(session, self._exchange.name, ("accepted",))
         by_sequence = {batch.sequence: batch for batch in waiting}
         for ack in self._adapter.poll_acks([batches.head_of(batch) for batch in waiting]):
             self._take_in(by_sequence[ack.sequence], ack)
 
-    def _take_in(self, batch: ErpBatch, ack: Ack) -> None:
+    def _take_in(self, batch: Standing, ack: Ack) -> None:
         if ack.refused is not None:
             self._refused(batch, ack.refused)
         else:
@@ -138,42 +137,43 @@ class Turn:
         found = self._adapter.lookup([batches.key_of(row) for row in rows])
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
-            link.note_answer(link.check(session, self._lease, now_ms), now_ms)
+            link.check_answered(session, self._lease, now_ms)
             self._done.outcomes += marks.follow_up(session, rows, found, now_ms)
 
     # -- batches -----------------------------------------------------------------------------------------------
 
-    def _next(self) -> ErpBatch | None:
+    def _next(self) -> Standing | None:
         """The batch to send next; new ones are made once those before are answered."""
         now_ms = self._room.now_ms()
-        batch, unsent = self._due(now_ms)
+        with Session(self._room.engine) as session:
+            batch, unsent = self._due(session, now_ms)
         if batch is not None or unsent >= READY_MOST:
             return batch
         with transaction(self._room.engine) as session:
             link.check(session, self._lease, now_ms)
             cut = self._exchange.cut(self._now)
             made = batches.freeze(session, self._exchange.name, cut, now_ms, READY_MOST)
-        return self._due(now_ms)[0] if made else None
+            batch, _ = self._due(session, now_ms) if made else (None, 0)
+        self._made |= {one.id: one for one in made}
+        return batch
 
-    def _due(self, now_ms: int) -> tuple[ErpBatch | None, int]:
+    def _due(self, session: Session, now_ms: int) -> tuple[Standing | None, int]:
         """The first batch that may be sent now, and how many there are that were not answered."""
-        row = ErpBatch
-        unsent = select(row.id, row.due_at_ms).where(row.adapter == self._exchange.name, row.state.in_(batches.UNSENT))
-        with Session(self._room.engine) as session:
-            found = session.execute(unsent.order_by(row.sequence)).all()
-            those = found[:1] if self._adapter.capabilities.in_order else found
-            due = (one.id for one in those if one.id not in self._tried and (self._now or one.due_at_ms <= now_ms))
-            first = next(due, None)
-            return session.get(ErpBatch, first) if first else None, len(found)
+        unsent = batches.in_state(session, self._exchange.name, batches.UNSENT)
+        those = unsent[:1] if self._adapter.capabilities.in_order else unsent
+        due = (one for one in those if one.id not in self._tried and (self._now or one.due_at_ms <= now_ms))
+        return next(due, None), len(unsent)
 
-    def _send(self, batch: ErpBatch) -> bool:
+    def _send(self, batch: Standing) -> bool:
         """Send a batch, or find out what has become of it; return whether to go on with the next."""
         self._tried.add(batch.id)
+        begun, self._begun = self._begun, None
         try:
             if batch.state == "unknown" and self._adapter.capabilities.can_look_up and self._is_there(batch):
                 return True
-            self._begin(batch)
-            results = self._hand_over(batches.opened(batch))
+            if begun is None:
+                self._begin(batch)
+            results = self._hand_over(self._opened(batch))
         except BatchRejected as refusal:
             self._refused(batch, str(refusal))
         except ErpError as error:
@@ -183,47 +183,61 @@ class Turn:
             self._put_off(batch, error, "unknown")
             raise
         else:
-            self._mark(batch, results)
+            self._mark(batch, results, and_begin=True)
             self._done.batches += 1
         return True
 
-    def _is_there(self, batch: ErpBatch) -> bool:
+    def _is_there(self, batch: Standing) -> bool:
         """Ask what has become of a batch that was sent without an answer; return whether all of it is there."""
         with Session(self._room.engine) as session:
             keys = [batches.key_of(row) for row in batches.rows_of(session, batch.id) if row.state == "batched"]
         return self._mark(batch, list(self._adapter.lookup(keys).values())) if keys else True
 
-    def _begin(self, batch: ErpBatch) -> None:
+    def _begin(self, batch: Standing) -> None:
         """Note that a batch is about to be sent."""
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             link.check(session, self._lease, now_ms)
-            session.execute(
-                update(ErpBatch)
-                .where(ErpBatch.id == batch.id)
-                .values(state="unknown", tries=ErpBatch.tries + 1, sent_at_ms=now_ms)
-            )
+            batches.note_sending(session, batch.id, now_ms)
+
+    def _begin_next(self, session: Session, now_ms: int) -> None:
+        """Note with the marks of one batch that the next is about to be sent: one commit less for each."""
+        if time.monotonic() >= self._until:
+            return
+        batch, _ = self._due(session, now_ms)
+        if batch is not None and batch.state == "frozen":
+            batches.note_sending(session, batch.id, now_ms)
+            self._begun = batch
+
+    def _opened(self, batch: Standing) -> Batch:
+        made = self._made.pop(batch.id, None)
+        if made is not None:
+            return made
+        with Session(self._room.engine) as session:
+            return batches.opened(session, batch)
 
     def _hand_over(self, batch: Batch) -> Sequence[Result]:
         return self._adapter.cancel(batch) if batch.kind == CANCELLED else self._adapter.submit(batch)
 
-    def _mark(self, batch: ErpBatch, results: Sequence[Result]) -> bool:
-        """Mark the rows of a batch; return whether each of them has an answer now."""
+    def _mark(self, batch: Standing, results: Sequence[Result], *, and_begin: bool = False) -> bool:
+        """Mark the rows of a batch; return whether each of them has an answer now. and_begin: the next one, too."""
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
-            link.note_answer(link.check(session, self._lease, now_ms), now_ms)
+            link.check_answered(session, self._lease, now_ms)
             marked = marks.mark(session, batch.id, results, now_ms)
+            if and_begin:
+                self._begin_next(session, now_ms)
         self._done.outcomes += marked.outcomes
         return marked.state != "unknown"
 
-    def _refused(self, batch: ErpBatch, words: str) -> None:
+    def _refused(self, batch: Standing, words: str) -> None:
         """The ERP takes none of a batch, because of something in it: halve it, and in the end we know of what."""
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
-            link.note_answer(link.check(session, self._lease, now_ms), now_ms)
+            link.check_answered(session, self._lease, now_ms)
             self._done.outcomes += marks.refuse(session, batch.id, words, now_ms)
 
-    def _put_off(self, batch: ErpBatch, error: Exception, state: str) -> None:
+    def _put_off(self, batch: Standing, error: Exception, state: str) -> None:
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             there = link.check(session, self._lease, now_ms)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
@@ -37,6 +37,9 @@ class Line:
     unit_price: Decimal  # with tax
     tax: Decimal  # contained in unit_price x quantity
 
+    def as_json(self) -> dict[str, Any]:
+        return {**vars(self), "unit_price": str(self.unit_price), "tax": str(self.tax)}
+
 
 @dataclass(frozen=True)
 class Document:
@@ -61,11 +64,7 @@ class Document:
 
     def as_json(self) -> dict[str, Any]:
         """The document with its amounts as decimal text."""
-        return {
-            **asdict(self),
-            "total": str(self.total),
-            "lines": [{**asdict(one), "unit_price": str(one.unit_price), "tax": str(one.tax)} for one in self.lines],
-        }
+        return {**vars(self), "total": str(self.total), "lines": [one.as_json() for one in self.lines]}
 
 
 def read_document(found: dict[str, Any]) -> Document:
@@ -89,7 +88,7 @@ class Event:
     data: dict[str, Any]
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))
 
 
 Sendable = Document | Event

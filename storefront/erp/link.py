@@ -102,6 +102,18 @@ def check(session: Session, lease: Lease, now_ms: int) -> ErpLink:
     return link
 
 
+def check_answered(session: Session, lease: Lease, now_ms: int) -> None:
+    """As `check`, and note that the ERP has answered (see `note_answer`), in one step. Raises LeaseLost."""
+    held = session.execute(
+        update(ErpLink)
+        .where(ErpLink.adapter == lease.adapter, ErpLink.token == lease.token)
+        .values(held_until_ms=now_ms + lease.ms, failures=0, open_until_ms=0, error="", answered_at_ms=now_ms),
+        execution_options={"synchronize_session": False},
+    )
+    if held.rowcount == 0:  # type: ignore[attr-defined]
+        check(session, lease, now_ms)  # which says who holds it
+
+
 def look(room: Stockroom, adapter: str) -> ErpLink:
     """The link as it stands; a new one where it was never used."""
     with Session(room.engine) as session:

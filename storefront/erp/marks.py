@@ -3,7 +3,7 @@
 Every function writes in the transaction of a caller that holds the link.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,24 +32,35 @@ def mark(session: Session, batch_id: str, results: Sequence[Result], now_ms: int
     """Mark the rows of a batch that wait for an answer; those without a result are unknown."""
     by_key = {result.key: result for result in results}
     outcomes: Counter[str] = Counter()
-    fields = []
+    fields = {}
     for row in batches.rows_of(session, batch_id):
-        result = by_key.get(batches.key_of(row))
+        key = batches.key_of(row)
+        result = by_key.get(key)
         if row.state == "batched" or (row.state == "accepted" and result):
-            told = result or Result(batches.key_of(row), "unknown")
+            told = result or Result(key, "unknown")
             outcomes[told.outcome] += 1
-            fields.append({"id": row.id, **_after(row, told, now_ms)})
+            fields[row.id] = _after(row, told, now_ms)
     _write(session, fields)
     return Marked(follow_rows(session, batch_id, now_ms), outcomes)
 
 
-def _write(session: Session, fields: list[dict[str, Any]]) -> None:
-    if fields:
-        session.execute(update(BufferRow), fields)
-    session.flush()
+def _write(session: Session, fields: Mapping[int, dict[str, Any]]) -> None:
+    """Write what becomes of rows, by id; where the ERP gives no names of its own it is the same for many."""
+    alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
+    for row_id, values in fields.items():
+        alike[tuple(values.items())].append(row_id)
+    single = [{"id": ids[0], **dict(same)} for same, ids in alike.items() if len(ids) == 1]
+    if single:
+        session.execute(update(BufferRow), single)
+    for same, ids in alike.items():
+        if len(ids) > 1:
+            session.execute(
+                update(BufferRow).where(BufferRow.id.in_(ids)).values(dict(same)),
+                execution_options={"synchronize_session": False},
+            )
 
 
-def _after(row: BufferRow, result: Result, now_ms: int) -> dict[str, Any]:
+def _after(row: Any, result: Result, now_ms: int) -> dict[str, Any]:
     """What becomes of a row by a result."""
     told = {
         "outcome": result.outcome,
@@ -74,30 +85,36 @@ def _after(row: BufferRow, result: Result, now_ms: int) -> dict[str, Any]:
 
 def follow_rows(session: Session, batch_id: str, now_ms: int) -> str:
     """Let the state of a batch follow from its rows; return it."""
-    states = set(session.scalars(select(BufferRow.state).where(BufferRow.batch_id == batch_id)))
+    states = set(session.scalars(select(BufferRow.state).distinct().where(BufferRow.batch_id == batch_id)))
     state = "unknown" if "batched" in states else "accepted" if "accepted" in states else "done"
-    batch = session.get_one(ErpBatch, batch_id)
-    batch.state, batch.due_at_ms = state, now_ms + pause_ms(batch.tries) if state == "unknown" else 0
+    this = ErpBatch.id == batch_id
+    tries = session.scalars(select(ErpBatch.tries).where(this)).one() if state == "unknown" else 0
+    session.execute(
+        update(ErpBatch)
+        .where(this)
+        .values(state=state, due_at_ms=now_ms + pause_ms(tries) if state == "unknown" else 0),
+        execution_options={"synchronize_session": False},
+    )
     return state
 
 
-def accepted_rows(session: Session, channel: str, due_ms: int | None, most: int) -> Sequence[BufferRow]:
+def accepted_rows(session: Session, channel: str, due_ms: int | None, most: int) -> Sequence[Any]:
     """The rows that the ERP has taken and not booked, and that it should be asked about by `due_ms` (None: all)."""
     row = BufferRow
-    accepted = select(row).where(row.channel == channel, row.state == "accepted")
+    accepted = select(*batches.TOLD).where(row.channel == channel, row.state == "accepted")
     due = accepted if due_ms is None else accepted.where(row.due_at_ms <= due_ms)
-    return session.scalars(due.order_by(row.due_at_ms).limit(most)).all()
+    return session.execute(due.order_by(row.due_at_ms).limit(most)).all()
 
 
-def follow_up(session: Session, rows: Sequence[BufferRow], found: Mapping[str, Result], now_ms: int) -> Counter[str]:
+def follow_up(session: Session, rows: Sequence[Any], found: Mapping[str, Result], now_ms: int) -> Counter[str]:
     """Mark rows that were accepted; one that the ERP no longer knows goes out again."""
     outcomes: Counter[str] = Counter()
-    fields = []
+    fields = {}
     for row in rows:
         key = batches.key_of(row)
         result = found.get(key) or Result(key, "retry_later", "accepted before, and not known any more")
         outcomes[result.outcome] += 1
-        fields.append({"id": row.id, **_after(row, result, now_ms)})
+        fields[row.id] = _after(row, result, now_ms)
     _write(session, fields)
     for batch_id in {row.batch_id for row in rows if row.batch_id}:
         follow_rows(session, batch_id, now_ms)
