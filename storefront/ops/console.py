@@ -1,16 +1,14 @@
 """The console at /ops/: how the shop is, at a glance."""
 
 from flask import Blueprint, current_app, render_template
-from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from storefront.core.tools import take
-from storefront.erp import buffer
 from storefront.erp.models import BufferRow
 from storefront.live.counts import counts
-from storefront.ops.erp_facts import Alert, alerts
+from storefront.ops.erp_facts import Alert, alerts, oldest_unsent_ms
 from storefront.ops.health import checks, warnings
 from storefront.orders.models import Order
 from storefront.stock.models import Reservation, StockFence, StockLevel
@@ -28,7 +26,7 @@ def show() -> str:
 def _alerts() -> list[Alert]:
     try:
         return alerts(take("stockroom"))
-    except (SQLAlchemyError, RedisError):
+    except SQLAlchemyError:
         return []  # the checks tell of it
 
 
@@ -53,9 +51,8 @@ def _figures() -> dict[str, int]:
         "Waiting for the ERP": select(func.count()).where(BufferRow.state == "waiting"),
     }
     try:
-        oldest_ms = buffer.backlog(take("stockroom")).oldest_unsent_ms
         with Session(take("stockroom").engine) as session:
             found = {name: int(session.scalar(query) or 0) for name, query in counts.items()}
-        return found | {"Seconds the oldest of them waits": oldest_ms // 1000}
-    except (SQLAlchemyError, RedisError):
+        return found | {"Seconds the oldest of them waits": oldest_unsent_ms(take("stockroom")) // 1000}
+    except SQLAlchemyError:
         return {}  # the checks have told of it

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from storefront.core.times import iso
 from storefront.erp import batches, buffer, documents, link
 from storefront.erp.buffer import Backlog, NotDead, UnknownRow
 from storefront.erp.documents import VERSIONS, Document
+from storefront.erp.events.rows import CHANNEL as EVENTS
 from storefront.erp.exchange import Exchange
 from storefront.erp.models import BufferRow, ErpBatch, ErpLink, ErpProblem, ErpSnapshot
 from storefront.orders import figures
@@ -19,7 +21,7 @@ from storefront.orders.models import Order, number_of
 from storefront.stock.models import StockLevel
 from storefront.stock.stockroom import Stockroom
 
-CHANNELS = {"erp": "Orders", "events": "Events"}
+CHANNELS = {"erp": "Orders", EVENTS: "Events"}
 PAGE = 20  # batches
 MOST = 200  # problems on a page, and orders at risk of a SKU
 LATE_MS = 300_000  # what has not reached the ERP by then is worth an operator's look
@@ -143,6 +145,14 @@ def batches_of(room: Stockroom, channel: str, page: int) -> tuple[list[BatchFact
     return [BatchFacts(*row) for row in rows[:PAGE]], len(rows) > PAGE
 
 
+def events_of(room: Stockroom, page: int) -> tuple[Sequence[BufferRow], bool]:
+    """A page of events, the newest first, counted from 1; and whether there is another after it."""
+    query = select(BufferRow).where(BufferRow.channel == EVENTS).order_by(BufferRow.id.desc())
+    with Session(room.engine) as session:
+        rows = session.scalars(query.offset((page - 1) * PAGE).limit(PAGE + 1)).all()
+    return rows[:PAGE], len(rows) > PAGE
+
+
 def sent_since(exchange: Exchange, since_ms: int) -> list[dict[str, Any]]:
     """The batches that were sent since, each with what was said of its documents."""
     query = select(*_BATCH).where(ErpBatch.adapter == exchange.name, ErpBatch.sent_at_ms >= since_ms)
@@ -234,6 +244,14 @@ def _units(order: Order, sku: str) -> int:
     return sum(line.quantity for line in order.lines if line.sku == sku)
 
 
+def oldest_unsent_ms(room: Stockroom) -> int:
+    """How long the oldest order waits that is not with the ERP; 0 where none does, or where Redis tells no time."""
+    try:
+        return buffer.backlog(room).oldest_unsent_ms
+    except RedisError:
+        return 0
+
+
 @dataclass(frozen=True)
 class Alert:
     """Something that an operator must not miss, and where he can do something about it."""
@@ -246,12 +264,15 @@ def alerts(room: Stockroom) -> list[Alert]:
     """What is wrong with the sync now."""
     with Session(room.engine) as session:
         alarms = session.execute(select(ErpLink.adapter, ErpLink.alarm).where(ErpLink.alarm != "")).all()
-        dead = _count(session, BufferRow.state == "dead")
+        dead, untold = (
+            _count(session, BufferRow.channel == channel, BufferRow.state == "dead") for channel in CHANNELS
+        )
         short = session.scalar(select(func.sum(StockLevel.shortfall))) or 0
-    oldest_ms = buffer.backlog(room).oldest_unsent_ms
+    oldest_ms = oldest_unsent_ms(room)
     return [
         *(Alert(f"No stock comes in from the ERP ({name}): {words[:300]}", "/ops/erp/") for name, words in alarms),
         *_when(dead, f"Dead letters, which the ERP has refused: {dead:,}.", "/ops/erp/letters"),
+        *_when(untold, f"Events that nobody has taken: {untold:,}.", f"/ops/erp/letters?channel={EVENTS}"),
         *_when(short, f"Units that are promised and not there: {short:,}.", "/ops/erp/shortfalls"),
         *_when(
             oldest_ms > LATE_MS,

@@ -16,6 +16,7 @@ from storefront.core.tools import take
 from storefront.erp import buffer, delivery, inbound
 from storefront.erp.adapter import ErpError
 from storefront.erp.documents import Document
+from storefront.erp.events.rows import replay
 from storefront.erp.exchange import Exchange
 from storefront.erp.reconcile import KINDS, Report, reconcile
 from storefront.ops import erp_facts, erp_report
@@ -184,6 +185,20 @@ def edit(row_id: int) -> BaseResponse | tuple[str, int]:
 
 def _letter(row: Any, document: Document, edited: LetterForm) -> str:
     return _page("ops/erp_letter.html", "letters", row=row, document=document, edited=edited)
+
+
+@pages.get("/events")
+def list_events() -> str:
+    page = max(1, request.args.get("page", 1, int))
+    found, more = erp_facts.events_of(take("stockroom"), page)
+    return _page("ops/erp_events.html", "events", events=found, page=page, more=more)
+
+
+@pages.post("/events/<int:row_id>/replay")
+def replay_event(row_id: int) -> BaseResponse:
+    if not _refused():
+        _try(lambda: replay(take("stockroom"), [row_id]), "The event will be sent again.")
+    return _to("events")
 
 
 # -- what came in wrong, and what is short --------------------------------------------------------------------------

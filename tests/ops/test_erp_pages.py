@@ -6,6 +6,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -24,8 +25,17 @@ from tests.cart.shelf import ORIGIN, available, visitor
 from tests.erp.office import Erp, open_erp
 from tests.ops.test_sale_pages import Operator, figures
 
-PAGES = ["", "letters", "letters/1", "problems", "shortfalls", "reconciliation", "reconciliation.json"]
-CHANGES = ["send", "read", "accept-gap", "letters/retry", "letters/1/retry", "problems/put-away", "problems/1/put-away"]
+PAGES = ["", "letters", "letters/1", "problems", "shortfalls", "reconciliation", "reconciliation.json", "events"]
+CHANGES = [
+    "send",
+    "read",
+    "accept-gap",
+    "events/1/replay",
+    "letters/retry",
+    "letters/1/retry",
+    "problems/put-away",
+    "problems/1/put-away",
+]
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -290,7 +300,7 @@ def test_the_reconciliation_shows_both_sides_and_draws_them(erp: Erp, grace: Ope
     page = grace.see("/ops/erp/reconciliation")
 
     assert "Yes, to the last cent." in page
-    assert figures(page)["The shop"] == figures(page)["The ERP"] == "1 lines, 2 units, 20.00 EUR"
+    assert figures(page)["The shop"] == figures(page)["The ERP"] == "1 line, 2 units, 20.00 EUR"
     chart = re.search(
         r'<img class="chart" alt="Units per day[^"]+"[^>]* src="data:image/svg\+xml;base64,([^"]+)"', page
     )
@@ -346,22 +356,56 @@ def test_books_that_cannot_be_read_are_told_of(erp: Erp, grace: Operator) -> Non
     assert download.status_code == 503
 
 
-def test_events_are_shown_in_a_channel_of_their_own(room: Stockroom, erp: Erp, grace: Operator) -> None:
+@pytest.fixture
+def event(room: Stockroom) -> Callable[..., None]:
+    """Put an event into the buffer: `event("stock.low", state="dead")`."""
+
+    def put(topic: str, **fields: Any) -> None:
+        with transaction(room.engine) as session:
+            row = BufferRow(
+                version=1, kind=topic, channel="events", payload={"sku": HOSTILE}, created_at_ms=1, **fields
+            )
+            session.add(row)
+
+    return put
+
+
+def test_dead_letters_of_events_are_shown_in_a_channel_of_their_own(
+    room: Stockroom, erp: Erp, grace: Operator, event: Callable[..., None]
+) -> None:
     refused_order(erp)
     without = grace.see("/ops/erp/")
-    with transaction(room.engine) as session:
-        session.add(
-            BufferRow(version=1, kind="stock.low", channel="events", payload={}, state="dead", words="410 Gone",
-                      created_at_ms=room.now_ms())
-        )  # fmt: skip
+    event("stock.low", state="dead", words="410 Gone")
 
     events, orders = grace.see("/ops/erp/letters?channel=events"), grace.see("/ops/erp/letters")
+    console = grace.see("/ops/")
     grace.send("/ops/erp/letters?channel=events", "/ops/erp/letters/retry?channel=events")
 
     assert "?channel=events" not in without
     assert ("410 Gone" in events, "410 Gone" in orders) == (True, False)
+    assert "the ERP has refused: 1." in console
+    assert "Events that nobody has taken: 1." in console
     assert (buffer.backlog(room, "events").dead, buffer.backlog(room).dead) == (0, 1)
     assert grace.browser.get("/ops/erp/?channel=none").status_code == 404
+
+
+def test_the_log_of_events_sends_one_again_that_was_delivered(
+    room: Stockroom, erp: Erp, grace: Operator, event: Callable[..., None]
+) -> None:
+    for topic in ("stock.low", "stock.out"):
+        event(topic, state="applied", words="200")
+    event("stock.back", state="waiting")
+
+    page = grace.see("/ops/erp/events")
+    sent = grace.send("/ops/erp/events", "/ops/erp/events/1/replay")
+    early = grace.send("/ops/erp/events", "/ops/erp/events/3/replay")
+
+    assert re.findall(r"<h3>([\w.]+)", page) == ["stock.back", "stock.out", "stock.low"]
+    assert re.findall(r"events/(\d+)/replay", page) == ["2", "1"]
+    assert HOSTILE not in page
+    assert "The event will be sent again." in sent
+    assert "has not been delivered yet" in early
+    assert [row.state for row in rows(room)] == ["waiting", "applied", "waiting"]
 
 
 def test_without_the_token_of_the_page_nothing_is_changed(room: Stockroom, erp: Erp, grace: Operator) -> None:
