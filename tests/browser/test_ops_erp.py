@@ -10,7 +10,7 @@ from tests.browser.test_ops_sale import LOGIN, WIDTHS
 from tests.browser.test_phone import overflow_of
 from tests.browser.visitor import Visitor
 
-TABS = ["Dead letters", "Problems", "Shortfalls", "Reconciliation", "Status"]
+TABS = ["Dead letters", "Problems", "Shortfalls", "Reconciliation", "Events", "Status"]
 
 
 @pytest.fixture
