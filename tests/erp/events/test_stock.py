@@ -17,6 +17,7 @@ from storefront.stock.outcomes import UnknownSku
 from storefront.stock.stockroom import Stockroom
 from tests.cart.shelf import all_at_once, shelve, visitor
 from tests.erp.events.listener import Listener
+from workers import jobs
 
 Send = Callable[[], dict[str, Any]]
 LOW = 5  # from here down, as the shop says by default
@@ -80,6 +81,19 @@ def test_an_event_says_of_which_state_it_tells(
     level = levels.read(room, ["MUG"])["MUG"]
     assert event["type"] == "stock.low"
     assert event["data"] == {"sku": "MUG", "available": 3, "version": level.version, "epoch": level.epoch}
+
+
+def test_the_jobs_of_the_worker_notice_and_send(
+    room: Stockroom, stocked: Callable[..., Stockroom], listener: Listener
+) -> None:
+    stocked(MUG=9)
+    jobs.note_stock_events()
+    adjustments.count(room, "MUG", 0, room.now_ms())
+
+    jobs.note_stock_events()
+    jobs.send_events()
+
+    assert listener.topics() == ["stock.out"]
 
 
 def test_units_in_carts_count_as_gone(app: Flask, room: Stockroom) -> None:
