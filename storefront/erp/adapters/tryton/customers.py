@@ -25,12 +25,11 @@ def find_customers(visit: Visit, orders: Sequence[Document]) -> tuple[dict[str, 
     named = {email_of(order): order.name for order in orders}
     found = _find(visit, named)
     missing = [email for email in named if email not in found]
-    if not missing:
-        return found, {}
-    refusals = create(visit, "party.party", [_party(email, named[email]) for email in missing])
-    found = _find(visit, named)
-    words = {email: told for email, told in zip(missing, refusals, strict=True) if email not in found}
-    return found, words
+    made = create(visit, "party.party", [_party(email, named[email]) for email in missing]) if missing else []
+    found |= {email: told for email, told in zip(missing, made, strict=True) if isinstance(told, int)}
+    refused = {email: told for email, told in zip(missing, made, strict=True) if isinstance(told, str)}
+    found |= _find(visit, refused) if refused else {}
+    return found, {email: words for email, words in refused.items() if email not in found}
 
 
 def _code(email: str) -> str:

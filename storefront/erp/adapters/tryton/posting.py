@@ -59,8 +59,10 @@ class Posting:
         """Find out which order it is that Tryton refuses, or which one somebody else has created."""
         self._find()
         for order in orders:
-            if order.key not in self._sales and (words := create_one(self._visit, "sale.sale", values[order.key])):
-                self._refused[order.key] = words
+            if order.key not in self._sales:
+                told = create_one(self._visit, "sale.sale", values[order.key])
+                if isinstance(told, str):
+                    self._refused[order.key] = told
 
     def _values(self, orders: Sequence[Document]) -> dict[str, dict[str, Any]]:
         """What to create, by key; orders with something wrong are refused."""

@@ -8,6 +8,7 @@ has run out is 401. A transaction is committed before its answer is sent, so an 
 import base64
 import json
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -62,7 +63,10 @@ class Door:
 
 
 class Connection:
-    """The way to one database, and the session there, kept for as long as it lasts."""
+    """The way to one database, and the session there, kept for as long as it lasts.
+
+    It is ended with the connection: Tryton reads all sessions of a user at each call, and keeps them for 30 days.
+    """
 
     def __init__(self, door: Door):
         self._door = door
@@ -92,7 +96,9 @@ class Connection:
             user_id, token, *_ = self._post(quote(door.database), "common.db.login", params, seconds)
         except _Expired:
             raise ErpAuthFailed(f"Tryton does not let {door.user!r} in: look at the name and the password.") from None
-        return "Session " + base64.b64encode(f"{door.user}:{user_id}:{token}".encode()).decode()
+        session = "Session " + base64.b64encode(f"{door.user}:{user_id}:{token}".encode()).decode()
+        weakref.finalize(self, _sign_out, self._http, f"{door.url}/{quote(door.database)}/rpc/", session)
+        return session
 
     def _post(self, database: str, method: str, params: Sequence[Any], seconds: float, session: str = "") -> Any:
         url = "/".join(part for part in (self._door.url, database, "rpc", "") if part) + "/"
@@ -106,6 +112,16 @@ class Connection:
                 raise ErpUnavailable(f"Tryton cannot be reached: {error}") from error
             raise _Failed(f"{method}: {error}") from error
         return _read(answer, method)
+
+
+def _sign_out(http: requests.Session, url: str, session: str) -> None:
+    """End a session, if Tryton is there."""
+    body = b'{"id": 1, "method": "common.db.logout", "params": []}'
+    headers = {"Content-Type": "application/json", "Authorization": session}
+    try:
+        http.post(url, body, headers=headers, timeout=CONNECT_SECONDS)
+    except requests.RequestException:
+        pass
 
 
 def _was_not_sent(error: requests.RequestException) -> bool:
@@ -239,19 +255,17 @@ class Visit:
         return left
 
 
-def create(visit: Visit, model: str, values: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Create records all at once, or one by one where that is refused; return the words of each refusal, or ""."""
+def create(visit: Visit, model: str, values: Sequence[Mapping[str, Any]]) -> list[int | str]:
+    """Create records all at once, or one by one where that is refused; return each one's id, or the refusal's words."""
     try:
-        visit.do(f"model.{model}.create", list(values))
-        return [""] * len(values)
+        return list(visit.do(f"model.{model}.create", list(values)))
     except Refused:
         return [create_one(visit, model, one) for one in values]
 
 
-def create_one(visit: Visit, model: str, values: Mapping[str, Any]) -> str:
-    """Create a record; return the words with which it was refused, or ""."""
+def create_one(visit: Visit, model: str, values: Mapping[str, Any]) -> int | str:
+    """Create a record; return its id, or the words with which it was refused."""
     try:
-        visit.do(f"model.{model}.create", [values])
+        return int(visit.do(f"model.{model}.create", [values])[0])
     except Refused as refusal:
-        return str(refusal) or "refused without a word"
-    return ""
+        return str(refusal)

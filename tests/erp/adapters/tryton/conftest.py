@@ -1,14 +1,12 @@
 """One Tryton server for all tests of this folder: each takes orders and SKUs of its own."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
 from tests.erp.adapters.tryton.house import House, open_house
-from tests.erp.adapters.tryton.proxy import Proxy, standing_before
-from tests.running import free_port
+from tests.erp.adapters.tryton.proxy import Proxy
 
 SKUS = count(1)
 
@@ -29,7 +27,9 @@ def sku(house: House) -> str:
 
 
 @pytest.fixture
-def proxied(house: House) -> Iterator[Callable[..., Proxy]]:
-    """Put a proxy with faults before the house: `proxied(Fault(…))`."""
-    with ExitStack() as stack:
-        yield lambda *faults: stack.enter_context(standing_before(house.tryton.url, free_port(), *faults))
+def proxy(house: House) -> Iterator[Proxy]:
+    """The proxy before the house, without faults so far."""
+    house.proxy.faults.clear()
+    house.proxy.calls.clear()
+    yield house.proxy
+    house.proxy.faults.clear()

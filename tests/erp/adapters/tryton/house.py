@@ -1,7 +1,7 @@
 """The ERP's house for the contract suite: a Tryton server, its settings, and a look into its books."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from functools import cached_property
@@ -17,7 +17,7 @@ from storefront.erp.adapters.tryton.sales import mark_of, order_of
 from storefront.erp.documents import Document
 from tests.erp.adapters.tryton.documents import batch_of
 from tests.erp.adapters.tryton.kit import ADMIN_PASSWORD, BOT_PASSWORD, DATABASE, RunningTryton
-from tests.erp.adapters.tryton.proxy import Fault, cut, standing_before
+from tests.erp.adapters.tryton.proxy import Fault, Proxy, cut, standing_before
 from tests.running import free_port
 
 MOST = 50  # records in one call: Tryton on SQLite stumbles over a few hundred
@@ -57,8 +57,8 @@ STEPS = {"draft": "quote", "quotation": "confirm", "confirmed": "process"}  # wh
 class House:
     """A Tryton with our web shop in it."""
 
-    def __init__(self, tryton: RunningTryton):
-        self.tryton = tryton
+    def __init__(self, tryton: RunningTryton, proxy: Proxy):
+        self.tryton, self.proxy = tryton, proxy
         self.folder = tryton.folder
         self.environ = self.environ_of()
 
@@ -81,6 +81,11 @@ class House:
     def adapter_with(self, **other: str) -> TrytonAdapter:
         """An adapter of its own, with some of the settings changed."""
         return adapter_of(self.environ_of(**other), self.folder)
+
+    @cached_property
+    def behind_proxy(self) -> TrytonAdapter:
+        """An adapter that goes through `proxy`, whose faults it meets."""
+        return self.adapter_with(ERP_TRYTON_URL=self.proxy.url)
 
     def work(self) -> None:
         """Tryton works while it is asked."""
@@ -128,9 +133,9 @@ class House:
 
     def leave_at(self, order: Document, state: str) -> int:
         """Let an order be in a state as if its sender had been killed there; return the sale's id."""
-        fault = Fault(f"sale.{STEPS[state]}", before=cut)
-        with standing_before(self.tryton.url, free_port(), fault) as proxy, suppress(ErpAmbiguous):
-            self.adapter_with(ERP_TRYTON_URL=proxy.url).submit(batch_of(order))
+        self.proxy.faults.append(Fault(f"sale.{STEPS[state]}", before=cut))
+        with suppress(ErpAmbiguous):
+            self.behind_proxy.submit(batch_of(order))
         ((sale, there),) = self.read("SELECT id, state FROM sale_sale WHERE web_id = ?", order.key)
         assert there == state
         return int(sale)
@@ -166,12 +171,6 @@ class House:
         group = {"name": "No such sales", "model": "sale.sale", "global_p": True, "rules": [["create", [rule]]]}
         only = {"perm_create": True, "perm_read": False, "perm_write": False, "perm_delete": False}
         self.ask("model.ir.rule.group.create", [group | only])
-
-    @contextmanager
-    def after(self, method: str, happens: Callable[[], object]) -> Iterator[TrytonAdapter]:
-        """An adapter; right after its first call of a method something happens at Tryton."""
-        with standing_before(self.tryton.url, free_port(), Fault(method, after=happens)) as proxy:
-            yield self.adapter_with(ERP_TRYTON_URL=proxy.url)
 
     # -- what stands in the books ------------------------------------------------------------------------------
 
@@ -225,5 +224,5 @@ def adapter_of(environ: Mapping[str, str], folder: Path) -> TrytonAdapter:
 @contextmanager
 def open_house(folder: Path) -> Iterator[House]:
     """A Tryton of its own in a folder of its own."""
-    with RunningTryton(folder / "tryton") as tryton:
-        yield House(tryton)
+    with RunningTryton(folder / "tryton") as tryton, standing_before(tryton.url, free_port()) as proxy:
+        yield House(tryton, proxy)

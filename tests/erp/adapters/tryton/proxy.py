@@ -96,10 +96,9 @@ def _handler(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def standing_before(target: str, port: int, *faults: Fault) -> Iterator[Proxy]:
+def standing_before(target: str, port: int) -> Iterator[Proxy]:
     """A proxy before `target` on a port of loopback."""
     proxy = Proxy(target, port)
-    proxy.faults += faults
     thread = threading.Thread(target=proxy.run, daemon=True)
     thread.start()
     try:

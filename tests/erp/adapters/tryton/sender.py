@@ -1,19 +1,25 @@
-"""A process that hands a batch over and is killed in the middle of it: `python -m tests.erp.adapters.tryton.sender`.
+"""A process that hands documents over and may be killed in the middle of it; forked from one that has all imported."""
 
-Reads the batch's documents from its standard input, and the settings from its environment.
-"""
-
-import os
-import sys
+import multiprocessing
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from storefront.erp.documents import CANCELLED, documents_of
+from storefront.erp.documents import CANCELLED, Document, content_of, documents_of
 from tests.erp.adapters.tryton.documents import batch_of
 from tests.erp.adapters.tryton.house import adapter_of
 
-if __name__ == "__main__":
-    batch = batch_of(*documents_of(sys.stdin.read()))
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload([__name__])
+
+
+def sender_of(environ: Mapping[str, str], orders: Sequence[Document]) -> multiprocessing.process.BaseProcess:
+    """A process, not started yet, that hands orders over with these settings."""
+    return FORKS.Process(target=hand_over, args=(dict(environ), content_of(orders)))
+
+
+def hand_over(environ: dict[str, str], content: str) -> None:
+    batch = batch_of(*documents_of(content))
     with tempfile.TemporaryDirectory() as folder:
-        adapter = adapter_of(os.environ, Path(folder))
-        print(adapter.cancel(batch) if batch.kind == CANCELLED else adapter.submit(batch))
+        adapter = adapter_of(environ, Path(folder))
+        (adapter.cancel if batch.kind == CANCELLED else adapter.submit)(batch)

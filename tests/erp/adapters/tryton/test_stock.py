@@ -3,11 +3,10 @@
 import time
 from decimal import Decimal
 
-import pytest
-
 from storefront.erp.adapter import AppliedSet, Snapshot, Wanted
 from tests.erp.adapters.tryton.documents import batch_of, cancelled, order_of
 from tests.erp.adapters.tryton.house import House
+from tests.erp.adapters.tryton.proxy import Fault, Proxy
 
 
 def wanted(*skus: str, pending: tuple[str, ...] = (), last: Snapshot | None = None, since_ms: int = 0) -> Wanted:
@@ -76,28 +75,28 @@ def test_the_watermark_names_what_is_processed_and_nothing_before_that(house: Ho
     assert snapshot.figures == {sku: 999}
 
 
-@pytest.mark.parametrize("call", ["sale.sale.search_read", "product.product.search_read"])
 def test_a_sale_that_is_processed_while_figures_are_read_is_not_said_to_be_in_them(
-    house: House, sku: str, call: str
+    house: House, sku: str, proxy: Proxy
 ) -> None:
     order = order_of({sku: 6})
     sale = house.leave_at(order, "confirmed")
 
-    with house.after(call, lambda: house.ask("model.sale.sale.process", [sale])) as adapter:
-        snapshot = adapter.snapshot(wanted(sku, pending=(order.key,)))
+    proxy.faults.append(
+        Fault("product.product.search_read", after=lambda: house.ask("model.sale.sale.process", [sale]))
+    )
+    snapshot = house.behind_proxy.snapshot(wanted(sku, pending=(order.key,)))
 
     assert snapshot is not None
     assert snapshot.watermark == AppliedSet(frozenset())
 
 
-@pytest.mark.parametrize("call", ["stock.move.search_read", "product.product.search_read"])
-def test_what_leaves_while_figures_are_read_is_not_counted_as_there(house: House, sku: str, call: str) -> None:
+def test_what_leaves_while_figures_are_read_is_not_counted_as_there(house: House, sku: str, proxy: Proxy) -> None:
     order = order_of({sku: 6})
     house.adapter.submit(batch_of(order))
     house.pick(order)
 
-    with house.after(call, lambda: house.ship(order)) as adapter:
-        snapshot = adapter.snapshot(wanted(sku))
+    proxy.faults.append(Fault("product.product.search_read", after=lambda: house.ship(order)))
+    snapshot = house.behind_proxy.snapshot(wanted(sku))
 
     assert snapshot is not None
     assert snapshot.figures[sku] <= 994
