@@ -133,7 +133,7 @@ class Wanted:
 
     last_sequence: int  # of the last snapshot that was taken in; 0: none yet
     last_hash: str
-    pending: Sequence[str]  # keys of the orders that the ERP has booked and no figure has deducted yet
+    pending: Sequence[str]  # for an applied set: keys of the orders that were sent and no figure has deducted yet
     skus: Sequence[str]  # that the shop sells
     since_ms: int  # when the last snapshot was taken; 0: none yet
     now_ms: int

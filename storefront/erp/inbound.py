@@ -118,7 +118,7 @@ def _wanted(exchange: Exchange, accept_gap: bool) -> Wanted | None:
     with Session(exchange.room.engine) as session:
         last = _last(session, exchange.name)
         skus = session.scalars(select(StockLevel.sku).order_by(StockLevel.sku)).all()
-        pending = _pending(session)
+        pending = _pending(session) if exchange.adapter.capabilities.watermark == "applied_set" else []
     since_ms = last.as_of_ms if last else 0
     changed = exchange.adapter.changed_skus(since_ms - OVERLAP_MS) if last else None
     if changed is not None:
