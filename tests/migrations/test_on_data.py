@@ -49,7 +49,7 @@ def test_a_shop_that_grew_up_with_its_migrations_goes_on(bare_app: Flask, histor
     assert pages == [200, 200, 200, 200]
     assert free == 6
     assert [answer.status_code for answer in (cancelled, added, ordered)] == [200, 201, 201]
-    assert available(bare_app, "MUG-BLUE") == 5
+    assert available(bare_app, "MUG-BLUE") == 3  # the ERP has the cancelled order, and gives its units back or ships it
     assert verify(room, patience_seconds=0) == []
 
 

@@ -44,7 +44,7 @@ def buy(shop: RunningShop, units: int) -> None:
         somebody.headers["Origin"] = shop.url
         held = somebody.post(f"{shop.url}/api/v1/cart/items", json={"sku": "MUG", "quantity": units}, timeout=10)
         assert held.status_code == 201, held.text
-        body = {**DETAILS, "expected_total": {"amount": f"{units * 10}.00", "currency": "EUR"}}
+        body: dict[str, Any] = {**DETAILS, "expected_total": {"amount": f"{units * 10}.00", "currency": "EUR"}}
         ordered = somebody.post(f"{shop.url}/api/v1/orders", json=body, headers={"Idempotency-Key": "once"}, timeout=10)
         assert ordered.status_code == 201, ordered.text
 
