@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, exists, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from storefront.erp import documents
@@ -40,9 +40,24 @@ class Standing(NamedTuple):
     tries: int
 
 
-STANDING = tuple(getattr(ErpBatch, name) for name in Standing._fields)
-TOLD = tuple(
-    getattr(BufferRow, name) for name in ("id", "order_id", "kind", "state", "batch_id", "tries", "words", "erp_id")
+# What is done for each batch is put together once, and without the ORM.
+_row, _batch = BufferRow.__table__, ErpBatch.__table__
+TOLD = select(_row)
+_ROWS = TOLD.where(_row.c.batch_id == bindparam("its_batch")).order_by(_row.c.id)
+_JOIN = (
+    update(_row)
+    .where(_row.c.id.in_(bindparam("ids", expanding=True)))
+    .values(state="batched", batch_id=bindparam("its_batch"))
+)
+_IN_STATE = (
+    select(*(_batch.c[name] for name in Standing._fields))
+    .where(_batch.c.adapter == bindparam("its_adapter"), _batch.c.state.in_(bindparam("states", expanding=True)))
+    .order_by(_batch.c.sequence)
+)
+_SENDING = (
+    update(_batch)
+    .where(_batch.c.id == bindparam("its_batch"))
+    .values(state="unknown", tries=_batch.c.tries + 1, sent_at_ms=bindparam("now_ms"))
 )
 
 
@@ -132,10 +147,7 @@ def _make(
         ],
     )  # fmt: skip
     for batch, part in zip(made, parts, strict=True):
-        session.execute(
-            update(BufferRow).where(BufferRow.id.in_(part.row_ids)).values(state="batched", batch_id=batch.id),
-            execution_options={"synchronize_session": False},
-        )
+        session.execute(_JOIN, {"ids": part.row_ids, "its_batch": batch.id})
     return made
 
 
@@ -155,23 +167,18 @@ def split(session: Session, batch: ErpBatch, now_ms: int) -> None:
 
 def in_state(session: Session, adapter: str, states: Sequence[str]) -> list[Standing]:
     """The batches of an adapter that are in one of these states, in their sequence."""
-    those = select(*STANDING).where(ErpBatch.adapter == adapter, ErpBatch.state.in_(states))
-    return [Standing(*row) for row in session.execute(those.order_by(ErpBatch.sequence))]
+    those = session.execute(_IN_STATE, {"its_adapter": adapter, "states": states})
+    return [Standing(*row) for row in those]
 
 
 def note_sending(session: Session, batch_id: str, now_ms: int) -> None:
     """Note that a batch is about to be sent, so that nobody takes it for one that was not."""
-    session.execute(
-        update(ErpBatch)
-        .where(ErpBatch.id == batch_id)
-        .values(state="unknown", tries=ErpBatch.tries + 1, sent_at_ms=now_ms),
-        execution_options={"synchronize_session": False},
-    )
+    session.execute(_SENDING, {"its_batch": batch_id, "now_ms": now_ms})
 
 
 def rows_of(session: Session, batch_id: str) -> Sequence[Any]:
     """The rows that are in a batch, in its order, with what is told and marked of them."""
-    return session.execute(select(*TOLD).where(BufferRow.batch_id == batch_id).order_by(BufferRow.id)).all()
+    return session.execute(_ROWS, {"its_batch": batch_id}).all()
 
 
 def key_of(row: Any) -> str:

@@ -1,13 +1,14 @@
 """The documents of the buffer: an order, or its cancellation, as an ERP is told of it."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from storefront.orders.models import Order, OrderLine, number_of
@@ -93,6 +94,20 @@ class Event:
 
 Sendable = Document | Event
 
+# Without the ORM, and put together once: a backlog is drained twice as fast.
+_order, _line = Order.__table__.c, OrderLine.__table__.c
+_IDS: BindParameter[int] = bindparam("ids", expanding=True)
+_ORDERS = select(_order.id, _order.currency, _order.total, *(_order[name] for name in EDITABLE)).where(
+    _order.id.in_(_IDS)
+)
+_LINES = (
+    select(
+        _line.order_id, _line.line, _line.sku, _line.title, _line.variant_title, _line.quantity, _line.price, _line.tax
+    )
+    .where(_line.order_id.in_(_IDS))
+    .order_by(_line.line)
+)
+
 
 def key_of_event(row_id: int) -> str:
     """The key of the event in a row of the buffer."""
@@ -101,14 +116,12 @@ def key_of_event(row_id: int) -> str:
 
 def of_rows(session: Session, rows: Sequence[Any]) -> list[Sendable]:
     """What rows of the buffer (id, order_id, kind, payload, edits, created_at_ms) tell, in their order."""
-    ids = [row.order_id for row in rows if row.order_id is not None]
-    orders = {one.id: one for one in session.execute(select(*Order.__table__.columns).where(Order.id.in_(ids)))}
-    lines: dict[int, list[Line]] = {}
-    columns = select(*OrderLine.__table__.columns).where(OrderLine.order_id.in_(ids)).order_by(OrderLine.line)
-    for one in session.execute(columns):
-        lines.setdefault(one.order_id, []).append(
-            Line(one.line, one.sku, _named(one), one.quantity, one.price, one.tax)
-        )
+    ids = {"ids": [row.order_id for row in rows if row.order_id is not None]}
+    orders = {one.id: one for one in session.execute(_ORDERS, ids)}
+    lines: dict[int, list[Line]] = defaultdict(list)
+    for order_id, line, sku, title, variant_title, *figures in session.execute(_LINES, ids):
+        named = f"{title}, {variant_title}" if variant_title else title
+        lines[order_id].append(Line(line, sku, named, *figures))
     return [
         Event(key_of_event(row.id), row.kind, row.created_at_ms, row.payload)
         if row.order_id is None
@@ -117,15 +130,12 @@ def of_rows(session: Session, rows: Sequence[Any]) -> list[Sendable]:
     ]
 
 
-def _named(line: Any) -> str:
-    return f"{line.title}, {line.variant_title}" if line.variant_title else line.title
-
-
 def _document(row: Any, order: Any, lines: tuple[Line, ...]) -> Document:
-    address = {name: getattr(order, name) for name in EDITABLE} | (row.edits or {})
+    order_id, currency, total, *address = order
     return Document(
-        key=key_of(order.id, row.kind), kind=row.kind, order_id=order.id, number=number_of(order.id),
-        at_ms=row.created_at_ms, currency=order.currency, total=order.total, lines=lines, **address,
+        key=key_of(order_id, row.kind), kind=row.kind, order_id=order_id, number=number_of(order_id),
+        at_ms=row.created_at_ms, currency=currency, total=total, lines=lines,
+        **dict(zip(EDITABLE, address, strict=True)) | (row.edits or {}),
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,16 @@ from storefront.stock.stockroom import Stockroom
 
 TRIPS_AT = 5  # failures in a row
 SHORTEST_MS, LONGEST_MS = 1_000, 300_000
+
+
+_link = ErpLink.__table__
+_ANSWERED = (
+    update(_link)
+    .where(_link.c.adapter == bindparam("its_adapter"), _link.c.token == bindparam("its_token"))
+    .values(
+        held_until_ms=bindparam("until_ms"), answered_at_ms=bindparam("now_ms"), failures=0, open_until_ms=0, error=""
+    )
+)
 
 
 class LeaseLost(Exception):
@@ -105,10 +115,8 @@ def check(session: Session, lease: Lease, now_ms: int) -> ErpLink:
 def check_answered(session: Session, lease: Lease, now_ms: int) -> None:
     """As `check`, and note that the ERP has answered (see `note_answer`), in one step. Raises LeaseLost."""
     held = session.execute(
-        update(ErpLink)
-        .where(ErpLink.adapter == lease.adapter, ErpLink.token == lease.token)
-        .values(held_until_ms=now_ms + lease.ms, failures=0, open_until_ms=0, error="", answered_at_ms=now_ms),
-        execution_options={"synchronize_session": False},
+        _ANSWERED,
+        {"its_adapter": lease.adapter, "its_token": lease.token, "until_ms": now_ms + lease.ms, "now_ms": now_ms},
     )
     if held.rowcount == 0:  # type: ignore[attr-defined]
         check(session, lease, now_ms)  # which says who holds it

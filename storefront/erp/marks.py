@@ -3,12 +3,12 @@
 Every function writes in the transaction of a caller that holds the link.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from storefront.erp import batches
@@ -28,41 +28,48 @@ class Marked:
     outcomes: Counter[str]
 
 
+# What is done for each batch is put together once, and without the ORM.
+MARKS = ("state", "outcome", "words", "erp_id", "batch_id", "tries", "due_at_ms", "applied_at_ms")
+_row, _batch = BufferRow.__table__, ErpBatch.__table__
+_MARK = update(_row).where(_row.c.id == bindparam("its_id")).values({name: bindparam(name) for name in MARKS})
+_FOLLOW = (
+    update(_batch)
+    .where(_batch.c.id == bindparam("its_batch"))
+    .values(state=bindparam("state"), due_at_ms=bindparam("due_at_ms"))
+)
+
+
 def mark(session: Session, batch_id: str, results: Sequence[Result], now_ms: int) -> Marked:
     """Mark the rows of a batch that wait for an answer; those without a result are unknown."""
     by_key = {result.key: result for result in results}
     outcomes: Counter[str] = Counter()
-    fields = {}
+    marked = []
+    states = set()
     for row in batches.rows_of(session, batch_id):
         key = batches.key_of(row)
         result = by_key.get(key)
-        if row.state == "batched" or (row.state == "accepted" and result):
+        state = row.state
+        if state == "batched" or (state == "accepted" and result):
             told = result or Result(key, "unknown")
             outcomes[told.outcome] += 1
-            fields[row.id] = _after(row, told, now_ms)
-    _write(session, fields)
-    return Marked(follow_rows(session, batch_id, now_ms), outcomes)
+            marked.append(_after(row, told, now_ms))
+            state = marked[-1]["state"]
+        states.add(state)
+    _write(session, marked)
+    return Marked(_follow(session, batch_id, states, now_ms), outcomes)
 
 
-def _write(session: Session, fields: Mapping[int, dict[str, Any]]) -> None:
-    """Write what becomes of rows, by id; where the ERP gives no names of its own it is the same for many."""
-    alike: dict[tuple[tuple[str, Any], ...], list[int]] = defaultdict(list)
-    for row_id, values in fields.items():
-        alike[tuple(values.items())].append(row_id)
-    single = [{"id": ids[0], **dict(same)} for same, ids in alike.items() if len(ids) == 1]
-    if single:
-        session.execute(update(BufferRow), single)
-    for same, ids in alike.items():
-        if len(ids) > 1:
-            session.execute(
-                update(BufferRow).where(BufferRow.id.in_(ids)).values(dict(same)),
-                execution_options={"synchronize_session": False},
-            )
+def _write(session: Session, marked: Sequence[dict[str, Any]]) -> None:
+    if marked:
+        session.execute(_MARK, marked)
 
 
 def _after(row: Any, result: Result, now_ms: int) -> dict[str, Any]:
     """What becomes of a row by a result."""
+    was = row._mapping
     told = {
+        "its_id": row.id,
+        **{name: was[name] for name in MARKS},
         "outcome": result.outcome,
         "words": result.words[:LONGEST_WORDS] or row.words,
         "erp_id": result.erp_id[:100] or row.erp_id,
@@ -83,25 +90,21 @@ def _after(row: Any, result: Result, now_ms: int) -> dict[str, Any]:
             return told
 
 
-def follow_rows(session: Session, batch_id: str, now_ms: int) -> str:
-    """Let the state of a batch follow from its rows; return it."""
-    states = set(session.scalars(select(BufferRow.state).distinct().where(BufferRow.batch_id == batch_id)))
-    state = "unknown" if "batched" in states else "accepted" if "accepted" in states else "done"
-    this = ErpBatch.id == batch_id
-    tries = session.scalars(select(ErpBatch.tries).where(this)).one() if state == "unknown" else 0
-    session.execute(
-        update(ErpBatch)
-        .where(this)
-        .values(state=state, due_at_ms=now_ms + pause_ms(tries) if state == "unknown" else 0),
-        execution_options={"synchronize_session": False},
-    )
+def _follow(session: Session, batch_id: str, states: Collection[str], now_ms: int) -> str:
+    """Let the state of a batch follow from those of its rows; return it."""
+    if "batched" not in states:
+        state, due_at_ms = "accepted" if "accepted" in states else "done", 0
+    else:
+        tries = session.scalars(select(ErpBatch.tries).where(ErpBatch.id == batch_id)).one()
+        state, due_at_ms = "unknown", now_ms + pause_ms(tries)
+    session.execute(_FOLLOW, {"its_batch": batch_id, "state": state, "due_at_ms": due_at_ms})
     return state
 
 
 def accepted_rows(session: Session, channel: str, due_ms: int | None, most: int) -> Sequence[Any]:
     """The rows that the ERP has taken and not booked, and that it should be asked about by `due_ms` (None: all)."""
     row = BufferRow
-    accepted = select(*batches.TOLD).where(row.channel == channel, row.state == "accepted")
+    accepted = batches.TOLD.where(row.channel == channel, row.state == "accepted")
     due = accepted if due_ms is None else accepted.where(row.due_at_ms <= due_ms)
     return session.execute(due.order_by(row.due_at_ms).limit(most)).all()
 
@@ -109,15 +112,16 @@ def accepted_rows(session: Session, channel: str, due_ms: int | None, most: int)
 def follow_up(session: Session, rows: Sequence[Any], found: Mapping[str, Result], now_ms: int) -> Counter[str]:
     """Mark rows that were accepted; one that the ERP no longer knows goes out again."""
     outcomes: Counter[str] = Counter()
-    fields = {}
+    marked = []
     for row in rows:
         key = batches.key_of(row)
         result = found.get(key) or Result(key, "retry_later", "accepted before, and not known any more")
         outcomes[result.outcome] += 1
-        fields[row.id] = _after(row, result, now_ms)
-    _write(session, fields)
+        marked.append(_after(row, result, now_ms))
+    _write(session, marked)
     for batch_id in {row.batch_id for row in rows if row.batch_id}:
-        follow_rows(session, batch_id, now_ms)
+        states = set(session.scalars(select(BufferRow.state).where(BufferRow.batch_id == batch_id)))
+        _follow(session, batch_id, states, now_ms)
     return outcomes
 
 
