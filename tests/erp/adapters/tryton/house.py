@@ -150,8 +150,12 @@ class House:
         if state != "packed":
             self.pick(order)
         self._handle(order, "do")
-        sales = self.read("SELECT id FROM sale_sale WHERE web_id = ?", order.key)
-        self.ask("model.sale.sale.process", [sales[0][0]])
+        self.press("process", order)
+
+    def press(self, button: str, order: Document) -> None:
+        """Press a button of a sale."""
+        ((sale,),) = self.read("SELECT id FROM sale_sale WHERE web_id = ?", order.key)
+        self.ask(f"model.sale.sale.{button}", [sale])
 
     def _handle(self, order: Document, *buttons: str) -> None:
         for button in buttons:

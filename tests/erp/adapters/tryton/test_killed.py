@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from storefront.erp.adapter import Batch, Result
+from storefront.erp.adapter import Batch, ErpAmbiguous, Result
 from storefront.erp.documents import Document
 from tests.erp.adapters.tryton.documents import batch_of, cancelled, order_of
 from tests.erp.adapters.tryton.house import House
-from tests.erp.adapters.tryton.proxy import Fault
+from tests.erp.adapters.tryton.proxy import Fault, Proxy, cut
 from tests.erp.adapters.tryton.sender import sender_of
 
 # Where a sender dies: Tryton works, and he does not hear of it. What he has not asked for yet is asked for by the next.
@@ -81,16 +81,47 @@ def test_four_senders_of_different_batches_at_once_book_each_order_once(house: H
     assert_booked_once(house, sku, orders)
 
 
-def test_a_sender_who_was_asleep_does_not_take_a_cancelled_order_on(house: House, sku: str) -> None:
+@pytest.mark.parametrize("button", ["quote", "confirm", "process"])
+def test_a_step_that_somebody_else_has_taken_in_between_is_no_refusal(
+    house: House, sku: str, proxy: Proxy, button: str
+) -> None:
+    orders = [order_of({sku: 2}), order_of({sku: 3})]
+    proxy.faults.append(Fault(f"sale.{button}", before=lambda: house.press(button, orders[0])))
+
+    results = house.behind_proxy.submit(batch_of(*orders))
+
+    assert [result.outcome for result in results] == ["applied", "applied"]
+    assert_booked_once(house, sku, orders)
+
+
+@pytest.mark.parametrize("method", ["sale.sale.write", "shipment.out.cancel", "sale.line.write"])
+def test_a_cancellation_that_somebody_else_has_finished_in_between_is_no_refusal(
+    house: House, sku: str, proxy: Proxy, method: str
+) -> None:
+    order = order_of({sku: 4})
+    house.adapter.submit(batch_of(order))
+    proxy.faults.append(Fault(method, before=lambda: house.adapter.cancel(batch_of(cancelled(order)))))
+
+    (result,) = house.behind_proxy.cancel(batch_of(cancelled(order)))
+
+    assert result.outcome == "applied"
+    assert house.stock()[sku] == 1000
+
+
+def test_a_sender_who_was_asleep_does_not_take_an_order_on_that_is_being_cancelled(
+    house: House, sku: str, proxy: Proxy
+) -> None:
     order = order_of({sku: 4})
     house.leave_at(order, "draft")
+    proxy.faults.append(Fault("sale.sale.write", after=cut))  # the sale is marked as cancelled, and no more
+    with pytest.raises(ErpAmbiguous):
+        house.behind_proxy.cancel(batch_of(cancelled(order)))
 
-    at_once(house, [batch_of(order), batch_of(cancelled(order))])
-    house.adapter.cancel(batch_of(cancelled(order)))
-    house.adapter.submit(batch_of(order))
+    (late,) = house.adapter.submit(batch_of(order))
+    (result,) = house.adapter.cancel(batch_of(cancelled(order)))
 
-    assert house.stock()[sku] == 1000
-    assert order.order_id not in {line.order_id for line in house.booked()}
+    assert [late.outcome, result.outcome] == ["unknown", "applied"]
+    assert (order.key, "cancelled") in house.states()
 
 
 def at_once(house: House, batches: Sequence[Batch]) -> list[Result]:

@@ -79,11 +79,9 @@ def test_a_sale_that_is_processed_while_figures_are_read_is_not_said_to_be_in_th
     house: House, sku: str, proxy: Proxy
 ) -> None:
     order = order_of({sku: 6})
-    sale = house.leave_at(order, "confirmed")
+    house.leave_at(order, "confirmed")
 
-    proxy.faults.append(
-        Fault("product.product.search_read", after=lambda: house.ask("model.sale.sale.process", [sale]))
-    )
+    proxy.faults.append(Fault("product.product.search_read", after=lambda: house.press("process", order)))
     snapshot = house.behind_proxy.snapshot(wanted(sku, pending=(order.key,)))
 
     assert snapshot is not None

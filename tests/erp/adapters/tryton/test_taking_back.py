@@ -98,8 +98,8 @@ def test_an_order_that_comes_again_after_it_was_taken_back_is_not_booked_anew(ho
 
 def test_an_order_that_somebody_has_cancelled_in_tryton_is_shown_to_a_person(house: House, sku: str) -> None:
     order = order_of({sku: 4})
-    sale = house.leave_at(order, "quotation")
-    house.ask("model.sale.sale.cancel", [sale])
+    house.leave_at(order, "quotation")
+    house.press("cancel", order)
 
     (result,) = house.adapter.submit(batch_of(order))
 
