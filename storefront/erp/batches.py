@@ -56,7 +56,7 @@ _IN_STATE = (
 )
 _SENDING = (
     update(_batch)
-    .where(_batch.c.id == bindparam("its_batch"))
+    .where(_batch.c.id.in_(bindparam("ids", expanding=True)))
     .values(state="unknown", tries=_batch.c.tries + 1, sent_at_ms=bindparam("now_ms"))
 )
 
@@ -171,9 +171,15 @@ def in_state(session: Session, adapter: str, states: Sequence[str]) -> list[Stan
     return [Standing(*row) for row in those]
 
 
-def note_sending(session: Session, batch_id: str, now_ms: int) -> None:
-    """Note that a batch is about to be sent, so that nobody takes it for one that was not."""
-    session.execute(_SENDING, {"its_batch": batch_id, "now_ms": now_ms})
+def note_sending(session: Session, some: Sequence[Standing], now_ms: int) -> None:
+    """Note that batches are about to be sent, so that nobody takes them for some that were not."""
+    session.execute(_SENDING, {"ids": [batch.id for batch in some], "now_ms": now_ms})
+
+
+def note_unsent(session: Session, some: Sequence[Standing]) -> None:
+    """Take back what `note_sending` has noted of batches that were frozen, and were not sent after all."""
+    these = update(_batch).where(_batch.c.id.in_([batch.id for batch in some]))
+    session.execute(these.values(state="frozen", tries=_batch.c.tries - 1))
 
 
 def rows_of(session: Session, batch_id: str) -> Sequence[Any]:

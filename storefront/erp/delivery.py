@@ -22,6 +22,8 @@ from storefront.erp.exchange import Exchange
 from storefront.erp.link import Lease
 
 READY_MOST = 20  # batches made before the first of them is answered: an ERP that is down should not cost a table
+AHEAD = 10  # batches that begin, and are marked, in one commit, where that can be
+MARK_SECONDS = 0.25  # by then what was answered is marked, however few batches
 SPLIT_TRIES = 5  # a batch that alone fails so often, while others pass, is halved to find out why
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,9 @@ class Turn:
         self._until = 0.0
         self._tried: set[str] = set()
         self._made: dict[str, Batch] = {}  # by us, and not sent yet: what was just written need not be read again
-        self._begun: Standing | None = None
+        self._begun: list[Standing] = []  # noted as sent, and not sent yet
+        self._answered: list[tuple[Standing, Sequence[Result]]] = []  # and not marked yet
+        self._mark_at = 0.0
 
     def run(self, until: float) -> None:
         self._until = until
@@ -73,9 +77,10 @@ class Turn:
             return
         self.hear()
         while self._begun or time.monotonic() < until:
-            batch = self._begun or self._next()
-            if batch is None or not self._send(batch):
-                return
+            due = self._begun or self._next()
+            if not due or not self._send(due):
+                break
+        self._let_go()
 
     # -- the breaker -------------------------------------------------------------------------------------------
 
@@ -142,37 +147,39 @@ class Turn:
 
     # -- batches -----------------------------------------------------------------------------------------------
 
-    def _next(self) -> Standing | None:
-        """The batch to send next; new ones are made once those before are answered."""
+    def _next(self) -> list[Standing]:
+        """The batches to send next; new ones are made once those before are answered."""
         now_ms = self._room.now_ms()
         with Session(self._room.engine) as session:
-            batch, unsent = self._due(session, now_ms)
-        if batch is not None or unsent >= READY_MOST:
-            return batch
+            due, unsent = self._due(session, now_ms)
+        if due or unsent >= READY_MOST:
+            return due
         with transaction(self._room.engine) as session:
             link.check(session, self._lease, now_ms)
             cut = self._exchange.cut(self._now)
             made = batches.freeze(session, self._exchange.name, cut, now_ms, READY_MOST)
-            batch, _ = self._due(session, now_ms) if made else (None, 0)
+            due, _ = self._due(session, now_ms)
         self._made |= {one.id: one for one in made}
-        return batch
+        return due
 
-    def _due(self, session: Session, now_ms: int) -> tuple[Standing | None, int]:
-        """The first batch that may be sent now, and how many there are that were not answered."""
+    def _due(self, session: Session, now_ms: int) -> tuple[list[Standing], int]:
+        """The batches that may be sent now, and how many there are that were not answered."""
         unsent = batches.in_state(session, self._exchange.name, batches.UNSENT)
-        those = unsent[:1] if self._adapter.capabilities.in_order else unsent
-        due = (one for one in those if one.id not in self._tried and (self._now or one.due_at_ms <= now_ms))
-        return next(due, None), len(unsent)
+        may_go = [one.id not in self._tried and (self._now or one.due_at_ms <= now_ms) for one in unsent]
+        if self._adapter.capabilities.in_order and False in may_go:
+            return unsent[: may_go.index(False)], len(unsent)
+        return [one for one, may in zip(unsent, may_go, strict=True) if may], len(unsent)
 
-    def _send(self, batch: Standing) -> bool:
-        """Send a batch, or find out what has become of it; return whether to go on with the next."""
+    def _send(self, due: Sequence[Standing]) -> bool:
+        """Send the first batch, or find out what has become of it; return whether to go on with the next."""
+        batch = due[0]
         self._tried.add(batch.id)
-        begun, self._begun = self._begun, None
         try:
-            if batch.state == "unknown" and self._adapter.capabilities.can_look_up and self._is_there(batch):
-                return True
-            if begun is None:
-                self._begin(batch)
+            if not self._begun:
+                if batch.state == "unknown" and self._adapter.capabilities.can_look_up and self._is_there(batch):
+                    return True
+                self._begin(due)
+            self._begun.remove(batch)
             results = self._hand_over(self._opened(batch))
         except BatchRejected as refusal:
             self._refused(batch, str(refusal))
@@ -183,8 +190,8 @@ class Turn:
             self._put_off(batch, error, "unknown")
             raise
         else:
-            self._mark(batch, results, and_begin=True)
             self._done.batches += 1
+            self._hear_of(batch, results)
         return True
 
     def _is_there(self, batch: Standing) -> bool:
@@ -193,21 +200,55 @@ class Turn:
             keys = [batches.key_of(row) for row in batches.rows_of(session, batch.id) if row.state == "batched"]
         return self._mark(batch, list(self._adapter.lookup(keys).values())) if keys else True
 
-    def _begin(self, batch: Standing) -> None:
-        """Note that a batch is about to be sent."""
+    def _begin(self, due: Sequence[Standing]) -> None:
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             link.check(session, self._lease, now_ms)
-            batches.note_sending(session, batch.id, now_ms)
+            self._note_sending(session, due, now_ms)
 
-    def _begin_next(self, session: Session, now_ms: int) -> None:
-        """Note with the marks of one batch that the next is about to be sent: one commit less for each."""
-        if time.monotonic() >= self._until:
+    def _note_sending(self, session: Session, due: Sequence[Standing], now_ms: int) -> None:
+        """Note that a batch is about to be sent, and some that follow it where that is sure to do no harm.
+
+        An ERP that works batches off in order knows each by its sequence: one that is sent again, or was not sent
+        after all, is no trouble to it. Others have to be asked about each, or may hear of it twice.
+        """
+        can = self._adapter.capabilities
+        self._begun = list(due[: AHEAD if can.in_order and not can.can_look_up else 1])
+        self._mark_at = time.monotonic() + MARK_SECONDS
+        batches.note_sending(session, self._begun, now_ms)
+
+    def _hear_of(self, batch: Standing, results: Sequence[Result]) -> None:
+        """Mark what a batch was answered, with what is not marked yet, unless others follow at once."""
+        self._answered.append((batch, results))
+        whole = batch.documents == sum(result.outcome != "unknown" for result in results)
+        if not whole or not self._begun or time.monotonic() > self._mark_at:
+            self._mark_answered()
+        if not whole:
+            self._let_go()  # in order: the next waits for this one
+
+    def _mark_answered(self) -> None:
+        """Mark what was answered; with it the next begin, which saves a commit."""
+        if not self._answered:
             return
-        batch, _ = self._due(session, now_ms)
-        if batch is not None and batch.state == "frozen":
-            batches.note_sending(session, batch.id, now_ms)
-            self._begun = batch
+        with transaction(self._room.engine) as session:
+            now_ms = self._room.now_ms()
+            link.check_answered(session, self._lease, now_ms)
+            marked = [marks.mark(session, batch.id, results, now_ms) for batch, results in self._answered]
+            if not self._begun and time.monotonic() < self._until:
+                due = [one for one in self._due(session, now_ms)[0] if one.state == "frozen"]
+                self._note_sending(session, due, now_ms)
+        self._answered = []
+        for one in marked:
+            self._done.outcomes += one.outcomes
+
+    def _let_go(self) -> None:
+        """Take back the notes about batches that were not sent after all."""
+        frozen = [batch for batch in self._begun if batch.state == "frozen"]
+        self._begun = []
+        if frozen:
+            with transaction(self._room.engine) as session:
+                link.check(session, self._lease, self._room.now_ms())
+                batches.note_unsent(session, frozen)
 
     def _opened(self, batch: Standing) -> Batch:
         made = self._made.pop(batch.id, None)
@@ -219,25 +260,25 @@ class Turn:
     def _hand_over(self, batch: Batch) -> Sequence[Result]:
         return self._adapter.cancel(batch) if batch.kind == CANCELLED else self._adapter.submit(batch)
 
-    def _mark(self, batch: Standing, results: Sequence[Result], *, and_begin: bool = False) -> bool:
-        """Mark the rows of a batch; return whether each of them has an answer now. and_begin: the next one, too."""
+    def _mark(self, batch: Standing, results: Sequence[Result]) -> bool:
+        """Mark the rows of a batch; return whether each of them has an answer now."""
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             link.check_answered(session, self._lease, now_ms)
             marked = marks.mark(session, batch.id, results, now_ms)
-            if and_begin:
-                self._begin_next(session, now_ms)
         self._done.outcomes += marked.outcomes
         return marked.state != "unknown"
 
     def _refused(self, batch: Standing, words: str) -> None:
         """The ERP takes none of a batch, because of something in it: halve it, and in the end we know of what."""
+        self._mark_answered()
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             link.check_answered(session, self._lease, now_ms)
             self._done.outcomes += marks.refuse(session, batch.id, words, now_ms)
 
     def _put_off(self, batch: Standing, error: Exception, state: str) -> None:
+        self._mark_answered()
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             there = link.check(session, self._lease, now_ms)

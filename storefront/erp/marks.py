@@ -3,7 +3,7 @@
 Every function writes in the transaction of a caller that holds the link.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +31,12 @@ class Marked:
 # What is done for each batch is put together once, and without the ORM.
 MARKS = ("state", "outcome", "words", "erp_id", "batch_id", "tries", "due_at_ms", "applied_at_ms")
 _row, _batch = BufferRow.__table__, ErpBatch.__table__
-_MARK = update(_row).where(_row.c.id == bindparam("its_id")).values({name: bindparam(name) for name in MARKS})
+_MARK = (
+    update(_row)
+    .where(_row.c.id.in_(bindparam("ids", expanding=True)))
+    .values({name: bindparam(name) for name in MARKS})
+)
+_MARK_ONE = update(_row).where(_row.c.id == bindparam("its_id")).values({name: bindparam(name) for name in MARKS})
 _FOLLOW = (
     update(_batch)
     .where(_batch.c.id == bindparam("its_batch"))
@@ -43,7 +48,7 @@ def mark(session: Session, batch_id: str, results: Sequence[Result], now_ms: int
     """Mark the rows of a batch that wait for an answer; those without a result are unknown."""
     by_key = {result.key: result for result in results}
     outcomes: Counter[str] = Counter()
-    marked = []
+    marked = {}
     states = set()
     for row in batches.rows_of(session, batch_id):
         key = batches.key_of(row)
@@ -52,27 +57,37 @@ def mark(session: Session, batch_id: str, results: Sequence[Result], now_ms: int
         if state == "batched" or (state == "accepted" and result):
             told = result or Result(key, "unknown")
             outcomes[told.outcome] += 1
-            marked.append(_after(row, told, now_ms))
-            state = marked[-1]["state"]
+            marked[row.id] = _after(row, told, now_ms)
+            state = marked[row.id]["state"]
         states.add(state)
     _write(session, marked)
     return Marked(_follow(session, batch_id, states, now_ms), outcomes)
 
 
-def _write(session: Session, marked: Sequence[dict[str, Any]]) -> None:
-    if marked:
-        session.execute(_MARK, marked)
+def _write(session: Session, marked: Mapping[int, dict[str, Any]]) -> None:
+    """Write marks, by the id of the row; those that are alike in one statement."""
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for row_id, values in marked.items():
+        alike[tuple(values.values())].append(row_id)
+    single = [{"its_id": ids[0], **marked[ids[0]]} for ids in alike.values() if len(ids) == 1]
+    if single:
+        session.execute(_MARK_ONE, single)
+    for ids in alike.values():
+        if len(ids) > 1:
+            session.execute(_MARK, {"ids": ids, **marked[ids[0]]})
 
 
 def _after(row: Any, result: Result, now_ms: int) -> dict[str, Any]:
     """What becomes of a row by a result."""
-    was = row._mapping
     told = {
-        "its_id": row.id,
-        **{name: was[name] for name in MARKS},
+        "state": row.state,
         "outcome": result.outcome,
         "words": result.words[:LONGEST_WORDS] or row.words,
         "erp_id": result.erp_id[:100] or row.erp_id,
+        "batch_id": row.batch_id,
+        "tries": row.tries,
+        "due_at_ms": row.due_at_ms,
+        "applied_at_ms": row.applied_at_ms,
     }
     match result.outcome:
         case "applied" | "duplicate":
@@ -112,12 +127,12 @@ def accepted_rows(session: Session, channel: str, due_ms: int | None, most: int)
 def follow_up(session: Session, rows: Sequence[Any], found: Mapping[str, Result], now_ms: int) -> Counter[str]:
     """Mark rows that were accepted; one that the ERP no longer knows goes out again."""
     outcomes: Counter[str] = Counter()
-    marked = []
+    marked = {}
     for row in rows:
         key = batches.key_of(row)
         result = found.get(key) or Result(key, "retry_later", "accepted before, and not known any more")
         outcomes[result.outcome] += 1
-        marked.append(_after(row, result, now_ms))
+        marked[row.id] = _after(row, result, now_ms)
     _write(session, marked)
     for batch_id in {row.batch_id for row in rows if row.batch_id}:
         states = set(session.scalars(select(BufferRow.state).where(BufferRow.batch_id == batch_id)))
