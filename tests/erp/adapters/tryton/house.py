@@ -1,11 +1,14 @@
 """The ERP's house for the contract suite: a Tryton server, its settings, and a look into its books."""
 
+import signal
 import sqlite3
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from storefront.core.config import Reader, load_settings
@@ -230,3 +233,17 @@ def open_house(folder: Path) -> Iterator[House]:
     """A Tryton of its own in a folder of its own."""
     with RunningTryton(folder / "tryton") as tryton, standing_before(tryton.url, free_port()) as proxy:
         yield House(tryton, proxy)
+
+
+def run() -> None:
+    """Run a Tryton to try the shop with: `python -m tests.erp.adapters.tryton.house SKU…`, 100 units of each."""
+    with TemporaryDirectory() as folder, open_house(Path(folder)) as house:
+        house.set_stock(dict.fromkeys(sys.argv[1:], 100))
+        print("\n".join(f"export {name}='{value}'" for name, value in house.environ.items()), flush=True)
+        print(f"# Tryton's client signs in as admin with {ADMIN_PASSWORD}. Stop this with Ctrl-C.", flush=True)
+        with suppress(KeyboardInterrupt):
+            signal.pause()
+
+
+if __name__ == "__main__":
+    run()
