@@ -8,8 +8,6 @@ import pytest
 from tests.erp.adapters.tryton.house import House, open_house
 from tests.erp.adapters.tryton.proxy import Proxy
 
-SKUS = count(1)
-
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
@@ -18,12 +16,23 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield house
 
 
+@pytest.fixture(scope="session")
+def skus(house: House) -> Iterator[str]:
+    """Products for the tests, made by the dozen."""
+
+    def endless() -> Iterator[str]:
+        for dozen in count(1):
+            some = [f"SKU-{dozen}-{number}" for number in range(24)]
+            house.set_stock(dict.fromkeys(some, 1000))
+            yield from some
+
+    return endless()
+
+
 @pytest.fixture
-def sku(house: House) -> str:
+def sku(skus: Iterator[str]) -> str:
     """A product of the test's own, 1,000 units of it on the shelf."""
-    sku = f"SKU-{next(SKUS)}"
-    house.set_stock({sku: 1000})
-    return sku
+    return next(skus)
 
 
 @pytest.fixture
