@@ -32,6 +32,7 @@ from storefront.stock.stockroom import Stockroom
 ONCE = 20  # snapshots in one turn
 ASKED_MOST = 5_000  # orders about which an ERP is asked at once
 UNKNOWN_MOST = 20  # SKUs named that the shop does not sell
+ALL_EVERY_MS = 600_000  # so often the ERP is asked about all SKUs: some are new to the shop
 OVERLAP_MS = 300_000  # looked back further than the last snapshot, for what an ERP has dated before it
 log = logging.getLogger(__name__)
 
@@ -120,7 +121,8 @@ def _wanted(exchange: Exchange, accept_gap: bool) -> Wanted | None:
         skus = session.scalars(select(StockLevel.sku).order_by(StockLevel.sku)).all()
         pending = _pending(session) if exchange.adapter.capabilities.watermark == "applied_set" else []
     since_ms = last.as_of_ms if last else 0
-    changed = exchange.adapter.changed_skus(since_ms - OVERLAP_MS) if last else None
+    is_time_for_all = last is None or last.taken_at_ms // ALL_EVERY_MS != now_ms // ALL_EVERY_MS
+    changed = None if is_time_for_all else exchange.adapter.changed_skus(since_ms - OVERLAP_MS)
     if changed is not None:
         skus = sorted(set(skus) & set(changed))
         if not skus:
