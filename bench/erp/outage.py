@@ -50,10 +50,14 @@ class Erp:
     def __init__(self, folder: Path, skus: list[str]):
         self._folder, self._skus = folder, skus
         self.port = free_port()
+        self._state = ""
         self._now = ExitStack()
 
     def become(self, state: str) -> None:
+        if state == self._state:
+            return
         self._now.close()
+        self._state = state
         if state == UP:
             receiver = self._now.enter_context(Receiver(self._folder / "erp.db", SECRET, self.port))
             receiver.book.set_stock(dict.fromkeys(self._skus, PLENTY))

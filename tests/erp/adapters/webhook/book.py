@@ -39,7 +39,8 @@ class Book:
         self._file.executescript(TABLES)
 
     def close(self) -> None:
-        self._file.close()
+        with self._lock:  # a request may be under way, and sqlite3 crashes where it is closed beneath one
+            self._file.close()
 
     @contextmanager
     def _change(self) -> Iterator[None]:
