@@ -3,8 +3,10 @@
 import csv
 import io
 import re
+import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -430,3 +432,9 @@ def test_nobody_sees_it_without_the_login(shop: Flask) -> None:
     answers = [ask(f"/ops/erp/{path}").status_code for path in PAGES for ask in (somebody.get, somebody.post)]
 
     assert set(answers) == {401}
+
+
+def test_what_draws_the_chart_leaves_the_import_system_as_it_was() -> None:
+    import_module("storefront.ops.erp_chart")
+
+    assert [finder for finder in sys.meta_path if not hasattr(finder, "find_spec")] == []

@@ -46,7 +46,7 @@ class Patient(PostgresServer):
     def unlock(self) -> None:
         """But not before whom the web process gave up is gone from the server too: they would fill it up in the end."""
         if self._locking:
-            wait_until(lambda: self._in_line() <= 1)  # the worker may wait
+            wait_until(lambda: self._in_line() <= 3)  # the worker may wait, in each of its threads
             self._locking.close()
 
     def _in_line(self) -> int:
