@@ -115,7 +115,9 @@ def main() -> None:
     start_logging()
     app = create_app()
     gc.freeze()  # what stays for good need not be looked at again: a backlog is drained faster by a sixth
-    for name in (SYNC, EVENTS):
+    with app.app_context():
+        queues = (SYNC, EVENTS) if take("events") else (SYNC,)
+    for name in queues:
         threading.Thread(target=work_beside, args=(app, name), name=name, daemon=True).start()
     with app.app_context():
         while True:

@@ -7,6 +7,7 @@ Slots are counted by Redis' clock, on which all of them agree.
 import logging
 import signal
 import threading
+from collections.abc import Sequence
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -19,7 +20,7 @@ from storefront.core.errors import in_a_line
 from storefront.core.log import start_logging
 from storefront.core.tools import take
 from workers.plan import PLAN, Periodic
-from workers.queues import open_queue, queue_on
+from workers.queues import EVENTS, open_queue, queue_on
 
 BEAT_SECONDS = 0.1
 PAUSE_SECONDS = 1.0
@@ -28,14 +29,14 @@ LATE_SECONDS = 5  # a job not begun by then makes room for the next slot
 log = logging.getLogger("workers.clock")
 
 
-def tick(redis: Redis, queue: Queue, last: dict[str, int]) -> None:
-    """Enqueue each job whose slot has changed since `last` (name -> slot, updated).
+def tick(redis: Redis, queue: Queue, last: dict[str, int], plan: Sequence[Periodic] = PLAN) -> None:
+    """Enqueue each job of `plan` whose slot has changed since `last` (name -> slot, updated).
 
     Jobs go to the queues of the plan, by the connection of `queue`.
     """
     whole, microseconds = redis.time()
     seconds = whole + microseconds / 1_000_000
-    for periodic in PLAN:
+    for periodic in plan:
         slot = int(seconds / periodic.every_seconds)
         if last.get(periodic.name) != slot:
             try:
@@ -76,9 +77,10 @@ def main() -> None:
     with create_app().app_context():
         redis, queue = open_queue(take("redis_url"))
         last: dict[str, int] = {}
+        plan = [periodic for periodic in PLAN if periodic.queue != EVENTS or take("events")]  # else nobody listens
         while not stop.wait(BEAT_SECONDS):
             try:
-                tick(redis, queue, last)
+                tick(redis, queue, last, plan)
             except Exception:  # whatever it was, the next beat may do better
                 log.exception("the clock missed a beat")
                 stop.wait(PAUSE_SECONDS)

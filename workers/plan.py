@@ -24,7 +24,7 @@ PLAN = (
     Periodic("tick-sales", "workers.jobs.tick_sales", 0.5),
     Periodic("repair-stock", "workers.jobs.repair_stock", 5, urgent=True),
     Periodic("mail-waiting-lists", "workers.jobs.mail_waiting_lists", 5),
-    Periodic("send-to-erp", "workers.jobs.send_to_erp", 1, queue=SYNC),
+    Periodic("send-to-erp", "workers.jobs.send_to_erp", 2, queue=SYNC),
     Periodic("read-erp-stock", "workers.jobs.read_erp_stock", 5, queue=SYNC),
     Periodic("note-stock-events", "workers.jobs.note_stock_events", 5, queue=EVENTS),
     Periodic("send-events", "workers.jobs.send_events", 1, queue=EVENTS),

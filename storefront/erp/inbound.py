@@ -68,12 +68,12 @@ def read_stock(exchange: Exchange, *, now: bool = False, accept_gap: bool = Fals
     accept_gap: an operator has seen that a snapshot is missing, and goes on with the next.
     """
     done = StockRead()
-    if exchange.adapter.capabilities.stock is None:
+    if exchange.adapter.capabilities.stock is None or not (now or _is_time(exchange)):
         return done
     with link.leased(exchange.room, exchange.name, exchange.lease_ms) as lease:
         if lease is None:
             done.busy = True
-        elif now or _is_time(exchange):
+        else:
             try:
                 _read(exchange, lease, done, accept_gap)
             except link.LeaseLost as lost:

@@ -452,3 +452,10 @@ def test_an_erp_that_is_away_costs_no_more_than_twenty_batches(
     delivery.deliver(away)
 
     assert len(all_batches(exchange.room)) == delivery.READY_MOST
+
+
+def test_where_there_is_nothing_to_send_nothing_is_written(exchange: Exchange) -> None:
+    delivery.deliver(exchange)
+
+    with Session(exchange.room.engine) as session:
+        assert session.scalars(select(ErpLink)).all() == []
