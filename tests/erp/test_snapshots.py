@@ -16,7 +16,7 @@ from tests.cart.shelf import shelve
 from tests.erp.history.house import Stock, Watermark
 from tests.erp.history.machine import SKUS, SnapshotHistory, begin, play
 
-HISTORIES = {"sqlite": 30, "postgresql": 8}
+HISTORIES = {"sqlite": 25, "postgresql": 5}
 KINDS: list[tuple[Stock, Watermark]] = [
     ("promisable", "applied_set"),
     ("promisable", "batch_sequence"),
