@@ -14,6 +14,7 @@ from storefront.orders.models import Order
 from storefront.stock.stockroom import Stockroom
 
 UNSENT = ("waiting", "batched")
+UNFINISHED = (*UNSENT, "accepted")  # the ERP has not spoken its last word on them
 
 
 class UnknownRow(Refusal):
@@ -75,6 +76,13 @@ def backlog(room: Stockroom, channel: str = "erp") -> Backlog:
         oldest = session.scalar(unsent)
     age_ms = max(0, room.now_ms() - oldest) if oldest else 0
     return Backlog(**{state: counts.get(state, 0) for state in ROW_STATES}, oldest_unsent_ms=age_ms)
+
+
+def has_unfinished(room: Stockroom, channel: str) -> bool:
+    """Whether a channel has anything to send or to ask for."""
+    rows = select(BufferRow.id).where(BufferRow.channel == channel, BufferRow.state.in_(UNFINISHED))
+    with Session(room.engine) as session:
+        return session.scalar(rows.limit(1)) is not None
 
 
 def dead_letters(room: Stockroom, channel: str = "erp", most: int = 500) -> Sequence[BufferRow]:

@@ -11,19 +11,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
-from storefront.erp import batches, link, marks
+from storefront.erp import batches, buffer, link, marks
 from storefront.erp.adapter import Ack, Batch, BatchRejected, ErpAmbiguous, ErpError, ErpThrottled, Result
 from storefront.erp.batches import Standing
 from storefront.erp.documents import CANCELLED
 from storefront.erp.exchange import Exchange
 from storefront.erp.link import Lease
-from storefront.erp.models import BufferRow
 
-UNFINISHED = ("waiting", "batched", "accepted")  # rows that the ERP has not spoken its last word on
 READY_MOST = 20  # batches made before the first of them is answered: an ERP that is down should not cost a table
 AHEAD = 10  # batches that begin, and are marked, in one commit, where that can be
 MARK_SECONDS = 0.25  # by then what was answered is marked, however few batches
@@ -50,7 +47,7 @@ def deliver(exchange: Exchange, *, now: bool = False, seconds: float = 8.0) -> D
     now: an operator asks, so nothing waits: not for more rows, not for its next try, not for the breaker.
     """
     done = Delivered()
-    if not now and not _has_work(exchange):
+    if not now and not buffer.has_unfinished(exchange.room, exchange.channel):
         return done
     with link.leased(exchange.room, exchange.name, exchange.lease_ms) as lease:
         if lease is None:
@@ -61,13 +58,6 @@ def deliver(exchange: Exchange, *, now: bool = False, seconds: float = 8.0) -> D
         except link.LeaseLost as lost:
             done.busy, done.error = True, str(lost)
     return done
-
-
-def _has_work(exchange: Exchange) -> bool:
-    """Whether there is anything to send or to ask for; where there is not, nothing is written."""
-    rows = select(BufferRow.id).where(BufferRow.channel == exchange.channel, BufferRow.state.in_(UNFINISHED))
-    with Session(exchange.room.engine) as session:
-        return session.scalar(rows.limit(1)) is not None
 
 
 class Turn:

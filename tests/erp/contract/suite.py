@@ -263,7 +263,7 @@ class Contract:
 
     def corrupt(self, house: Any, order_id: int, line: int) -> None:
         """Add a unit to a line on the ERP's books, behind everybody's back."""
-        raise NotImplementedError
+        pytest.fail(f"{type(self).__module__} does not say how")
 
 
 def sums(lines: Sequence[BookedLine]) -> dict[str, tuple[int, Decimal]]:
