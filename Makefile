@@ -33,7 +33,7 @@ bench: $(VENV)/.installed-dev $(CLIENT)
 
 chaos: $(VENV)/.installed-dev
 	@$(VENV_PYTHON) -m tests.chaos $(CHAOS)
-	@DEATHS=24 $(VENV_PYTHON) -m pytest --quiet tests/erp/adapters -k its_sender_is_killed
+	@DEATHS=24 MORE_HISTORIES=20 $(VENV_PYTHON) -m pytest --quiet tests/erp -k "its_sender_is_killed or whatever_crosses"
 
 clean:
 	rm -rf $(VENV) node_modules instance .cache .pytest_cache .ruff_cache .mypy_cache .hypothesis

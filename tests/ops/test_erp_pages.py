@@ -27,6 +27,9 @@ from tests.cart.shelf import ORIGIN, available, visitor
 from tests.erp.office import Erp, open_erp
 from tests.ops.test_sale_pages import Operator, figures
 
+pytestmark = pytest.mark.only_on("sqlite")
+BOTH = pytest.mark.only_on("sqlite", "postgres")
+
 PAGES = ["", "letters", "letters/1", "problems", "shortfalls", "reconciliation", "reconciliation.json", "events"]
 CHANGES = [
     "send",
@@ -85,6 +88,7 @@ def test_an_empty_shop_shows_that_nothing_has_happened_yet(erp: Erp, grace: Oper
     assert "Somebody has to look at this" not in grace.see("/ops/")
 
 
+@BOTH
 def test_send_now_sends_and_the_page_shows_batch_and_counts(erp: Erp, grace: Operator) -> None:
     erp.order(MUG=1)
     erp.order(CAP=2)
@@ -178,6 +182,7 @@ def test_a_gap_is_an_alarm_everywhere_until_somebody_accepts_it(app: Flask, erp:
     assert "No stock comes in" not in accepted
 
 
+@BOTH
 def test_dead_letters_show_the_words_of_the_erp_and_are_sent_again(room: Stockroom, erp: Erp, grace: Operator) -> None:
     refused_order(erp)
     before = grace.see("/ops/erp/letters")
@@ -253,6 +258,7 @@ def test_a_letter_that_is_no_dead_one_is_not_shown(erp: Erp, grace: Operator) ->
     assert answers == [409, 404]
 
 
+@BOTH
 def test_problems_name_their_place_and_are_put_away(room: Stockroom, erp: Erp, grace: Operator) -> None:
     put_stock(erp, 1, f"MUG,{HOSTILE}", "CAP,many", "=1+1,4")
     grace.send("/ops/erp/", "/ops/erp/read")
@@ -282,6 +288,7 @@ def test_what_the_erp_says_is_shown_as_text_and_not_at_any_length(room: Stockroo
     assert max(page.count("long ") for page in pages) < 400
 
 
+@BOTH
 def test_shortfalls_name_the_youngest_orders_at_risk(room: Stockroom, erp: Erp, grace: Operator) -> None:
     for _ in range(2):
         erp.order(MUG=20)
@@ -295,6 +302,7 @@ def test_shortfalls_name_the_youngest_orders_at_risk(room: Stockroom, erp: Erp, 
     assert "Units that are promised and not there: 20." in console
 
 
+@BOTH
 def test_the_reconciliation_shows_both_sides_and_draws_them(erp: Erp, grace: Operator) -> None:
     erp.order(MUG=2)
     erp.sync()
@@ -391,6 +399,7 @@ def test_dead_letters_of_events_are_shown_in_a_channel_of_their_own(
     assert grace.browser.get("/ops/erp/?channel=none").status_code == 404
 
 
+@BOTH
 def test_the_log_of_events_sends_one_again_that_was_delivered(
     room: Stockroom, erp: Erp, grace: Operator, event: Callable[..., None]
 ) -> None:

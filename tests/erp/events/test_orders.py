@@ -21,6 +21,8 @@ from storefront.stock.stockroom import Stockroom
 from tests.cart.shelf import Visitor, shelve, visitor
 from tests.erp.events.listener import Listener
 
+pytestmark = pytest.mark.only_on("sqlite")  # the stock's events are tested on both
+
 Send = Callable[[], dict[str, Any]]
 
 
