@@ -1,6 +1,5 @@
 """What every test may ask for: a real Redis, a migrated database, an app, and stock to play with."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,11 +54,6 @@ class FoldersOfShops(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in TOGETHER if nodeid.startswith(f"tests/{folder}/")), nodeid)
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: who starts whole shops mostly waits for them."""
-    return (os.cpu_count() or 1) + 1
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FoldersOfShops:

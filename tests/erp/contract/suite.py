@@ -31,7 +31,7 @@ from tests.erp.contract.house import House
 from tests.erp.contract.morning import Invoice, invoices
 from tests.erp.contract.trouble import Troubled
 
-DEATHS = int(os.environ.get("DEATHS", 8))  # `make chaos` asks for more
+DEATHS = int(os.environ.get("DEATHS", 4))  # `make chaos` asks for more
 ROUNDS = 100
 NUMBERS = count(1)  # of the tests in this process: an ERP may be the same for several
 
