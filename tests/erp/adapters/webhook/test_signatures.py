@@ -52,11 +52,15 @@ def test_the_receiver_refuses_what_was_changed_on_its_way(house: House, sent: Se
     assert len(house.booked()) == 1
 
 
-@pytest.mark.parametrize("name, value", [
-    ("webhook-id", "batch-2"), ("webhook-timestamp", str(int(time.time()) - 10)), ("webhook-signature", "v1,AAAA"),
-])  # fmt: skip
-def test_the_receiver_refuses_a_changed_header(receiver: Receiver, sent: Seen, name: str, value: str) -> None:
-    assert status_of(receiver, {**sent.headers, name: value}, sent.body) == 401
+@pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_the_receiver_refuses_a_changed_header(receiver: Receiver, sent: Seen, name: str) -> None:
+    changed = {
+        "webhook-id": "batch-2",
+        "webhook-timestamp": str(int(time.time()) - 10),
+        "webhook-signature": "v1,AAAA",
+    }
+
+    assert status_of(receiver, {**sent.headers, name: changed[name]}, sent.body) == 401
 
 
 def test_the_receiver_refuses_what_was_sent_long_ago(receiver: Receiver, sent: Seen) -> None:
