@@ -6,18 +6,16 @@ from contextlib import contextmanager
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from flask_migrate import upgrade
-from sqlalchemy import insert
 
 from storefront import create_app
 from storefront.core.config import load_settings
 from storefront.core.db import db, transaction
 from storefront.core.embedded_redis import EmbeddedRedis
 from storefront.core.tools import take
+from storefront.erp import buffer
 from storefront.erp.exchange import Exchange
-from storefront.erp.models import BufferRow
 from storefront.orders.models import Order, OrderLine
 from storefront.stock.stockroom import Stockroom
 
@@ -45,38 +43,30 @@ def add_orders(room: Stockroom, count: int, seed: int = 4711) -> None:
     """Let `count` orders of 1 to 3 lines be placed, the last of them just now, none of them sent."""
     dice, now_ms = Random(seed), room.now_ms()
     for start in range(1, count + 1, SLICE):
-        ids = range(start, min(start + SLICE, count + 1))
-        lines = {order_id: list(_lines(dice)) for order_id in ids}
-        orders = [_order(dice, order_id, lines[order_id], now_ms - count + order_id) for order_id in ids]
+        numbers = range(start, min(start + SLICE, count + 1))
+        orders = [_order(dice, number, list(_lines(dice)), now_ms - count + number) for number in numbers]
         with transaction(room.engine) as session:
-            session.execute(insert(Order), orders)
-            session.execute(
-                insert(OrderLine), [{"order_id": order_id, **line} for order_id in ids for line in lines[order_id]]
-            )
-            session.execute(
-                insert(BufferRow),
-                [
-                    {"order_id": one["id"], "version": 1, "kind": "placed", "created_at_ms": one["created_at_ms"]}
-                    for one in orders
-                ],
-            )
+            session.add_all(orders)
+            session.flush()
+            for one in orders:
+                buffer.add_placed(None, session=session, order=one, now_ms=one.created_at_ms)
 
 
-def _lines(dice: Random) -> Iterator[dict[str, Any]]:
+def _lines(dice: Random) -> Iterator[OrderLine]:
     for number, (sku, title, variant) in enumerate(dice.sample(GOODS, dice.randint(1, MOST_LINES)), start=1):
         price, quantity = Decimal(dice.randint(199, 19999)) / 100, dice.randint(1, 4)
         tax = (price * quantity * TAX_PERCENT / (100 + TAX_PERCENT)).quantize(CENT, ROUND_HALF_UP)
-        yield {
-            "line": number, "sku": sku, "title": title, "variant_title": variant, "quantity": quantity,
-            "price": price, "tax": tax, "currency": "EUR",
-        }  # fmt: skip
+        yield OrderLine(
+            line=number, sku=sku, title=title, variant_title=variant, quantity=quantity, price=price, tax=tax,
+            currency="EUR",
+        )  # fmt: skip
 
 
-def _order(dice: Random, order_id: int, lines: list[dict[str, Any]], at_ms: int) -> dict[str, Any]:
-    return {
-        "id": order_id, "token": secrets.token_urlsafe(16), "shopper": secrets.token_hex(16), "status": "placed",
-        "email": f"shopper{order_id}@example.org", "name": f"Ann Example {order_id}",
-        "line1": f"{dice.choice(STREETS)} {dice.randint(1, 199)}", "line2": "", "city": "Münster",
-        "postal_code": str(dice.randint(10000, 99999)), "region": "", "country": "DE", "payment": "on invoice",
-        "total": sum(line["price"] * line["quantity"] for line in lines), "currency": "EUR", "created_at_ms": at_ms,
-    }  # fmt: skip
+def _order(dice: Random, order_id: int, lines: list[OrderLine], at_ms: int) -> Order:
+    return Order(
+        id=order_id, token=secrets.token_urlsafe(16), shopper=secrets.token_hex(16), status="placed",
+        email=f"shopper{order_id}@example.org", name=f"Ann Example {order_id}",
+        line1=f"{dice.choice(STREETS)} {dice.randint(1, 199)}", line2="", city="Münster",
+        postal_code=str(dice.randint(10000, 99999)), region="", country="DE", payment="on invoice", lines=lines,
+        total=sum((one.line_total for one in lines), Decimal(0)), currency="EUR", created_at_ms=at_ms,
+    )  # fmt: skip

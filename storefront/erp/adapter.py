@@ -8,7 +8,7 @@ by a process that has never seen the batch before, after another one was killed 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from storefront.erp.documents import Document
 
@@ -37,8 +37,7 @@ class Capabilities:
     in_order: bool
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """What has become of one document, in the ERP's own words where it gave any.
 
     applied: the ERP has booked it. accepted: it has taken it and not booked it yet, ask again.

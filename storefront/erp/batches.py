@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, bindparam, exists, func, insert, or_, select, true, update
+import msgspec
+from sqlalchemy import ColumnElement, Text, bindparam, cast, exists, func, insert, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from storefront.erp import documents
@@ -70,11 +71,7 @@ def freeze(session: Session, adapter: str, cut: Cut, now_ms: int, batches: int) 
         if not rows or (len(rows) < cut.most and rows[0].created_at_ms > now_ms - cut.age_ms):
             break
         whole = len(rows) - len(rows) % cut.most or len(rows)
-        some = documents.of_rows(session, rows[:whole])
-        parts = [
-            Part(tuple(some[start : start + cut.most]), [row.id for row in rows[start : start + cut.most]])
-            for start in range(0, whole, cut.most)
-        ]
+        parts = [_part(rows[start : start + cut.most]) for start in range(0, whole, cut.most)]
         made += _make(session, adapter, rows[0].kind, parts, now_ms)
     return made
 
@@ -98,7 +95,7 @@ def _next_rows(session: Session, cut: Cut, now_ms: int, batches: int) -> Sequenc
     """The oldest row that may go, and what may go with it: rows of the same kind, for so many batches at most."""
     row = BufferRow
     query = (
-        select(row.id, row.order_id, row.kind, row.payload, row.edits, row.created_at_ms)
+        select(row.id, row.order_id, row.kind, cast(row.payload, Text).label("payload"), row.created_at_ms)
         .where(row.channel == cut.channel, row.state == "waiting", _may_go(cut.in_order))
         .where(true() if cut.in_haste else row.due_at_ms <= now_ms)
         .order_by(row.id)
@@ -117,12 +114,23 @@ def _may_go(in_order: bool) -> ColumnElement[bool]:
     return or_(BufferRow.version == 1, before)
 
 
-@dataclass(frozen=True)
-class Part:
-    """What becomes one batch: documents, and the rows that they are of."""
+class Part(NamedTuple):
+    """What becomes one batch: documents as JSON, and the rows that they are of."""
 
-    documents: tuple[documents.Sendable, ...]
+    encoded: Sequence[str]
     row_ids: Sequence[int]
+
+
+def _part(rows: Sequence[Any]) -> Part:
+    return Part([_encoded(row) for row in rows], [row.id for row in rows])
+
+
+def _encoded(row: Any) -> str:
+    """What a row tells: an order's document stands in it as it is sent, an event's data only."""
+    if row.order_id is not None:
+        return str(row.payload)
+    key = documents.key_of_event(row.id)
+    return documents.encode(documents.Event(key, row.kind, row.created_at_ms, msgspec.json.decode(row.payload)))
 
 
 def _make(
@@ -130,10 +138,10 @@ def _make(
 ) -> list[Batch]:
     """Make a batch of each part, its content and hash stored before anybody can send it."""
     last = session.scalar(select(func.max(ErpBatch.sequence)).where(ErpBatch.adapter == adapter)) or 0
-    contents = [documents.content_of(part.documents) for part in parts]
+    contents = [documents.content_of(part.encoded) for part in parts]
     made = [
-        Batch(str(uuid4()), sequence, kind, documents.hash_of(content), documents=part.documents)  # type: ignore[arg-type]
-        for sequence, (part, content) in enumerate(zip(parts, contents, strict=True), start=last + 1)
+        Batch(str(uuid4()), sequence, kind, documents.hash_of(content), documents.documents_of(kind, content))
+        for sequence, content in enumerate(contents, start=last + 1)
     ]
     session.execute(
         insert(ErpBatch),
@@ -153,11 +161,11 @@ def _make(
 
 def split(session: Session, batch: ErpBatch, now_ms: int) -> None:
     """Make two batches of the unanswered rows of one, in the caller's transaction, which holds the link."""
-    by_key = {one.key: one for one in documents.documents_of(batch.content)}
+    by_key = {one.key: documents.encode(one) for one in documents.documents_of(batch.kind, batch.content)}
     rows = [row for row in rows_of(session, batch.id) if row.state in ("batched", "accepted")]
     half = (len(rows) + 1) // 2
     parts = [
-        Part(tuple(by_key[key_of(row)] for row in some), [row.id for row in some])
+        Part([by_key[key_of(row)] for row in some], [row.id for row in some])
         for some in (rows[:half], rows[half:])
         if some
     ]
@@ -201,4 +209,4 @@ def head_of(batch: Standing) -> BatchHead:
 def opened(session: Session, batch: Standing) -> Batch:
     """A batch with the documents in it, the same each time."""
     content = session.scalars(select(ErpBatch.content).where(ErpBatch.id == batch.id)).one()
-    return Batch(batch.id, batch.sequence, batch.kind, batch.content_hash, documents=documents.documents_of(content))
+    return Batch(batch.id, batch.sequence, batch.kind, batch.content_hash, documents.documents_of(batch.kind, content))

@@ -20,6 +20,7 @@ from storefront.erp.batches import Standing
 from storefront.erp.documents import CANCELLED
 from storefront.erp.exchange import Exchange
 from storefront.erp.link import Lease
+from storefront.erp.marks import Answer
 
 READY_MOST = 20  # batches made before the first of them is answered: an ERP that is down should not cost a table
 AHEAD = 10  # batches that begin, and are marked, in one commit, where that can be
@@ -70,7 +71,7 @@ class Turn:
         self._tried: set[str] = set()
         self._made: dict[str, Batch] = {}  # by us, and not sent yet: what was just written need not be read again
         self._begun: list[Standing] = []  # noted as sent, and not sent yet
-        self._answered: list[tuple[Standing, Sequence[Result]]] = []  # and not marked yet
+        self._answered: list[Answer] = []  # and not marked yet
         self._mark_at = 0.0
 
     def run(self, until: float) -> None:
@@ -182,7 +183,8 @@ class Turn:
                     return True
                 self._begin(due)
             self._begun.remove(batch)
-            results = self._hand_over(self._opened(batch))
+            sent = self._opened(batch)
+            results = self._hand_over(sent)
         except BatchRejected as refusal:
             self._refused(batch, str(refusal))
         except ErpError as error:
@@ -193,7 +195,7 @@ class Turn:
             raise
         else:
             self._done.batches += 1
-            self._hear_of(batch, results)
+            self._hear_of(Answer(sent, again=batch.state != "frozen", results=results))
         return True
 
     def _is_there(self, batch: Standing) -> bool:
@@ -219,10 +221,10 @@ class Turn:
         self._mark_at = time.monotonic() + MARK_SECONDS
         batches.note_sending(session, self._begun, now_ms)
 
-    def _hear_of(self, batch: Standing, results: Sequence[Result]) -> None:
+    def _hear_of(self, answer: Answer) -> None:
         """Mark what a batch was answered, with what is not marked yet, unless others follow at once."""
-        self._answered.append((batch, results))
-        whole = batch.documents == sum(result.outcome != "unknown" for result in results)
+        self._answered.append(answer)
+        whole = len(answer.batch.documents) == sum(result.outcome != "unknown" for result in answer.results)
         if not whole or not self._begun or time.monotonic() > self._mark_at:
             self._mark_answered()
         if not whole:
@@ -235,13 +237,12 @@ class Turn:
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             link.check_answered(session, self._lease, now_ms)
-            marked = [marks.mark(session, batch.id, results, now_ms) for batch, results in self._answered]
+            outcomes = marks.mark_sent(session, self._answered, now_ms)
             if not self._begun and time.monotonic() < self._until:
                 due = [one for one in self._due(session, now_ms)[0] if one.state == "frozen"]
                 self._note_sending(session, due, now_ms)
         self._answered = []
-        for one in marked:
-            self._done.outcomes += one.outcomes
+        self._done.outcomes += outcomes
 
     def _let_go(self) -> None:
         """Take back the notes about batches that were not sent after all."""

@@ -6,13 +6,13 @@ Every function writes in the transaction of a caller that holds the link.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from storefront.erp import batches
-from storefront.erp.adapter import Problem, Result
+from storefront.erp.adapter import Batch, Problem, Result
 from storefront.erp.link import SHORTEST_MS, pause_ms
 from storefront.erp.models import BufferRow, ErpBatch, ErpProblem
 
@@ -28,6 +28,14 @@ class Marked:
     outcomes: Counter[str]
 
 
+class Answer(NamedTuple):
+    """What an adapter has said of a batch that was sent; `again`: not for the first time."""
+
+    batch: Batch
+    again: bool
+    results: Sequence[Result]
+
+
 # What is done for each batch is put together once, and without the ORM.
 MARKS = ("state", "outcome", "words", "erp_id", "batch_id", "tries", "due_at_ms", "applied_at_ms")
 _row, _batch = BufferRow.__table__, ErpBatch.__table__
@@ -37,11 +45,43 @@ _MARK = (
     .values({name: bindparam(name) for name in MARKS})
 )
 _MARK_ONE = update(_row).where(_row.c.id == bindparam("its_id")).values({name: bindparam(name) for name in MARKS})
+_ALIKE = ("state", "outcome", "words", "tries", "due_at_ms", "applied_at_ms")
+_MARK_ALL = (
+    update(_row).where(_row.c.batch_id == bindparam("its_batch")).values({name: bindparam(name) for name in _ALIKE})
+)
+_SENT = BufferRow(state="batched", words="", erp_id="", tries=0, due_at_ms=0)  # a row before its first answer
 _FOLLOW = (
     update(_batch)
     .where(_batch.c.id == bindparam("its_batch"))
     .values(state=bindparam("state"), due_at_ms=bindparam("due_at_ms"))
 )
+
+
+def mark_sent(session: Session, answers: Sequence[Answer], now_ms: int) -> Counter[str]:
+    """Mark the rows of batches that were just sent; where one word stands for all of a batch, in one step."""
+    outcomes: Counter[str] = Counter()
+    alike = []
+    for answer in answers:
+        result = _for_all(answer)
+        if result is None:
+            outcomes += mark(session, answer.batch.id, answer.results, now_ms).outcomes
+        else:
+            outcomes[result.outcome] += len(answer.results)
+            after = _after(_SENT, result, now_ms)
+            alike.append({"its_batch": answer.batch.id, **{name: after[name] for name in _ALIKE}})
+    if alike:
+        session.execute(_MARK_ALL, alike)
+        session.execute(_FOLLOW, [_following(one["its_batch"], {one["state"]}) for one in alike])
+    return outcomes
+
+
+def _for_all(answer: Answer) -> Result | None:
+    """The result that stands for all documents of a batch that had none before; None where there is none."""
+    first = answer.results[0] if answer.results else None
+    if answer.again or first is None or first.outcome not in ("accepted", "applied") or first.erp_id:
+        return None
+    said = {one.key for one in answer.results if (one.outcome, one.words, one.erp_id) == first[1:]}
+    return first if said == {one.key for one in answer.batch.documents} else None
 
 
 def mark(session: Session, batch_id: str, results: Sequence[Result], now_ms: int) -> Marked:
@@ -79,10 +119,11 @@ def _write(session: Session, marked: Mapping[int, dict[str, Any]]) -> None:
 
 def _after(row: Any, result: Result, now_ms: int) -> dict[str, Any]:
     """What becomes of a row by a result."""
+    words = result.words[:LONGEST_WORDS]
     told = {
         "state": row.state,
         "outcome": result.outcome,
-        "words": result.words[:LONGEST_WORDS] or row.words,
+        "words": words or row.words,
         "erp_id": result.erp_id[:100] or row.erp_id,
         "batch_id": row.batch_id,
         "tries": row.tries,
@@ -91,11 +132,11 @@ def _after(row: Any, result: Result, now_ms: int) -> dict[str, Any]:
     }
     match result.outcome:
         case "applied" | "duplicate":
-            return told | {"state": "applied", "applied_at_ms": now_ms, "words": result.words[:LONGEST_WORDS]}
+            return told | {"state": "applied", "words": words, "applied_at_ms": now_ms}
         case "accepted":
             pause = SHORTEST_MS if row.state == "batched" else min(ASK_AGAIN_MOST_MS, pause_ms(row.tries))
             tries = 0 if row.state == "batched" else row.tries + 1
-            return told | {"state": "accepted", "due_at_ms": now_ms + pause, "tries": tries}
+            return told | {"state": "accepted", "words": words, "due_at_ms": now_ms + pause, "tries": tries}
         case "retry_later":
             due_at_ms = now_ms + pause_ms(row.tries + 1)
             return told | {"state": "waiting", "batch_id": None, "tries": row.tries + 1, "due_at_ms": due_at_ms}
@@ -108,12 +149,17 @@ def _after(row: Any, result: Result, now_ms: int) -> dict[str, Any]:
 def _follow(session: Session, batch_id: str, states: Collection[str], now_ms: int) -> str:
     """Let the state of a batch follow from those of its rows; return it."""
     if "batched" not in states:
-        state, due_at_ms = "accepted" if "accepted" in states else "done", 0
+        following = _following(batch_id, states)
     else:
         tries = session.scalars(select(ErpBatch.tries).where(ErpBatch.id == batch_id)).one()
-        state, due_at_ms = "unknown", now_ms + pause_ms(tries)
-    session.execute(_FOLLOW, {"its_batch": batch_id, "state": state, "due_at_ms": due_at_ms})
-    return state
+        following = {"its_batch": batch_id, "state": "unknown", "due_at_ms": now_ms + pause_ms(tries)}
+    session.execute(_FOLLOW, following)
+    return str(following["state"])
+
+
+def _following(batch_id: str, answered: Collection[str]) -> dict[str, Any]:
+    """What follows for a batch whose rows have these states, each of them by an answer."""
+    return {"its_batch": batch_id, "state": "accepted" if "accepted" in answered else "done", "due_at_ms": 0}
 
 
 def accepted_rows(session: Session, channel: str, due_ms: int | None, most: int) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""The tables of the ERP sync: the buffer (a transactional outbox), its batches, the link, and what came in."""
+"""The tables of the ERP sync: the buffer (a transactional outbox), its batches, the link, what came in, and events."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class BufferRow(db.Model):
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     channel: Mapped[str] = mapped_column(String(16), default="erp", server_default="erp")  # or events
-    payload: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # of an event; an order is read where it stands
+    payload: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # an order's document, or an event's data
     due_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     batch_id: Mapped[str | None] = mapped_column(ForeignKey("erp_batches.id"), index=True)
     tries: Mapped[int] = mapped_column(default=0, server_default="0")  # how often it was put off, or asked about
@@ -45,7 +45,7 @@ class BufferRow(db.Model):
     words: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))  # the ERP's own
     erp_id: Mapped[str] = mapped_column(String(100), default="", server_default=text("''"))
     applied_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # when we heard of it
-    edits: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # fields that an operator has changed for the ERP
+    edits: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what an operator has changed in the document
     edited_by: Mapped[str] = mapped_column(String(100), default="", server_default=text("''"))
 
 
@@ -124,3 +124,14 @@ class ErpProblem(db.Model):
     raw: Mapped[str] = mapped_column(Text)
     at_ms: Mapped[int] = mapped_column(BigInteger)
     seen_by: Mapped[str] = mapped_column(String(100), default="")  # who has put it away
+
+
+class ToldStock(db.Model):
+    """The word that listeners to events know for a SKU's stock, and since when; the first one is noted and not told."""
+
+    __tablename__ = "told_stock"
+    __table_args__ = (_one_of("word", ("in_stock", "low", "sold_out")),)
+
+    sku: Mapped[str] = mapped_column(String(64), primary_key=True)
+    word: Mapped[str] = mapped_column(String(16))
+    told_at_ms: Mapped[int] = mapped_column(BigInteger)

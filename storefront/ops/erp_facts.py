@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.core.times import iso
-from storefront.erp import batches, buffer, documents, link
+from storefront.erp import batches, buffer, link
 from storefront.erp.buffer import Backlog, NotDead, UnknownRow
-from storefront.erp.documents import VERSIONS, Document
+from storefront.erp.documents import VERSIONS, Document, read_document
 from storefront.erp.events.rows import CHANNEL as EVENTS
 from storefront.erp.exchange import Exchange
 from storefront.erp.models import BufferRow, ErpBatch, ErpLink, ErpProblem, ErpSnapshot
@@ -179,9 +179,8 @@ def read_letter(room: Stockroom, row_id: int) -> tuple[BufferRow, Document]:
             raise UnknownRow(f"There is no order in row {row_id} of the buffer.", id=row_id)
         if row.state != "dead":
             raise NotDead(f"Row {row_id} is {row.state}: it is no dead letter any more.", id=row_id)
-        (document,) = documents.of_rows(session, [row])
-    assert isinstance(document, Document)
-    return row, document
+    assert row.payload is not None
+    return row, read_document(row.payload)
 
 
 def letter_of(row: BufferRow) -> dict[str, Any]:

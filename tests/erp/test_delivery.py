@@ -112,7 +112,8 @@ def test_a_batch_is_stored_with_its_hash_before_it_is_sent(exchange: Exchange, o
     (stored,) = before
     assert stored.state == "unknown"
     assert stored.content_hash == hash_of(stored.content)
-    assert [one.order_id for one in documents_of(stored.content)] == [row.order_id for row in rows(exchange.room)]
+    told = documents_of(stored.kind, stored.content)
+    assert [one.order_id for one in told] == [row.order_id for row in rows(exchange.room)]
 
 
 def test_a_retry_sends_the_very_same_batch_though_more_orders_have_come(

@@ -5,11 +5,15 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask_migrate import downgrade
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.orm import Session
 
 from storefront.core.db import db
 from storefront.core.tools import take
+from storefront.erp.documents import document_of, read_document
+from storefront.erp.models import BufferRow
+from storefront.orders.models import Order
 from storefront.stock.rebuild import rebuild
 from storefront.stock.verify import verify
 from tests.cart.shelf import available, visitor
@@ -51,6 +55,21 @@ def test_a_shop_that_grew_up_with_its_migrations_goes_on(bare_app: Flask, histor
     assert [answer.status_code for answer in (cancelled, added, ordered)] == [200, 201, 201]
     assert available(bare_app, "MUG-BLUE") == 3  # the ERP has the cancelled order, and gives its units back or ships it
     assert verify(room, patience_seconds=0) == []
+
+
+def test_orders_that_were_not_sent_get_the_document_that_would_be_written_today(history: History) -> None:
+    history.walk()
+
+    with Session(db.engine) as session:
+        rows = session.scalars(select(BufferRow).where(BufferRow.channel == "erp")).all()
+        told = {(row.order_id, row.kind): read_document(row.payload or {}) for row in rows}
+        fresh = {
+            (row.order_id, row.kind): document_of(session.get_one(Order, row.order_id), row.kind, row.created_at_ms)
+            for row in rows
+        }
+
+    assert len(told) == 3
+    assert told == fresh
 
 
 def test_a_migration_may_add_a_column(longer_history: Callable[..., History]) -> None:

@@ -235,7 +235,7 @@ def test_expiry_works_through_more_than_one_slice(stocked: Stocked) -> None:
     with transaction(room.engine) as session:
         session.execute(Reservation.__table__.insert(), rows)
 
-    assert reservations.expire_all_due(room) == 230
+    assert reservations.expire_all_due(room, seconds=30) == 230
 
 
 def test_a_sale_takes_all_of_its_holds_or_none(stocked: Stocked) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.erp.events import rows
-from storefront.erp.events.models import ToldStock
+from storefront.erp.models import ToldStock
 from storefront.stock import levels
 from storefront.stock.models import StockLevel
 from storefront.stock.outcomes import Level

@@ -9,9 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storefront.erp.events import stock_words
-from storefront.erp.events.models import ToldStock
 from storefront.erp.events.rows import NAMED_MOST
-from storefront.erp.models import BufferRow
+from storefront.erp.models import BufferRow, ToldStock
 from storefront.stock import adjustments, keys, levels
 from storefront.stock.outcomes import UnknownSku
 from storefront.stock.stockroom import Stockroom

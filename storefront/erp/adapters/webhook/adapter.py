@@ -8,7 +8,7 @@ from storefront.core.times import iso
 from storefront.erp import adapter as erp
 from storefront.erp.adapters.webhook import answers
 from storefront.erp.adapters.webhook.fields import NotAgreed
-from storefront.erp.documents import Document
+from storefront.erp.documents import Document, plain
 from storefront.erp.signed_calls import NotThere, SignedCalls
 
 Answer = TypeVar("Answer")
@@ -93,5 +93,5 @@ class WebhookAdapter:
 
 
 def _line(document: Document) -> dict[str, Any]:
-    told = document.as_json()
+    told = plain(document)
     return {"idempotency_key": told.pop("key"), **told}

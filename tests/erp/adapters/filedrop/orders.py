@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from storefront.erp.adapter import Batch, Wanted
-from storefront.erp.documents import PLACED, Document, Line, content_of, hash_of, key_of
+from storefront.erp.documents import PLACED, Document, Line, content_of, encode, hash_of, key_of
 
 
 def order(order_id: int, *lines: Line, kind: str = PLACED, **parts: str) -> Document:
@@ -33,7 +33,7 @@ def line(number: int, sku: str = "MUG", quantity: int = 1, price: str = "10.00",
 def batch(sequence: int, *documents: Document) -> Batch:
     """A batch as it is frozen; of one order of the batch's own number, unless `documents` say otherwise."""
     documents = documents or (order(sequence),)
-    content_hash = hash_of(content_of(documents))
+    content_hash = hash_of(content_of(map(encode, documents)))
     return Batch(f"batch-{sequence}", sequence, documents[0].kind, content_hash, documents)
 
 

@@ -1,12 +1,13 @@
 """Orders for Tryton, and batches of them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 
+from msgspec.structs import replace
+
 from storefront.erp.adapter import Batch
-from storefront.erp.documents import CANCELLED, PLACED, Document, Line, content_of, hash_of, key_of
+from storefront.erp.documents import CANCELLED, PLACED, Document, Line, content_of, encode, hash_of, key_of
 
 ORDER_IDS = count(1)
 
@@ -36,7 +37,7 @@ def order_of(units: Mapping[str, int], *, price: str = "2.50", **changed: object
         total=sum((line.unit_price * line.quantity for line in lines), Decimal(0)),
         lines=lines,
     )
-    return replace(order, **changed)  # type: ignore[arg-type]
+    return replace(order, **changed)
 
 
 def cancelled(order: Document) -> Document:
@@ -44,5 +45,5 @@ def cancelled(order: Document) -> Document:
 
 
 def batch_of(*orders: Document) -> Batch:
-    content_hash = hash_of(content_of(orders))
+    content_hash = hash_of(content_of(map(encode, orders)))
     return Batch(content_hash[:12], 1, orders[0].kind, content_hash, orders)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from storefront.erp.adapter import Batch, Wanted
-from storefront.erp.documents import CANCELLED, PLACED, Document, Line, content_of, hash_of, key_of
+from storefront.erp.documents import CANCELLED, PLACED, Document, Line, content_of, encode, hash_of, key_of
 
 
 def order(number: int, sku: str = "MUG", quantity: int = 1, kind: str = PLACED) -> Document:
@@ -23,7 +23,7 @@ def cancellation(number: int, sku: str = "MUG", quantity: int = 1) -> Document:
 def batch(sequence: int, *documents: Document) -> Batch:
     """A batch as it is frozen; of one order of the batch's own number, unless `documents` say otherwise."""
     documents = documents or (order(sequence),)
-    content_hash = hash_of(content_of(documents))
+    content_hash = hash_of(content_of(map(encode, documents)))
     return Batch(f"batch-{sequence}", sequence, documents[0].kind, content_hash, documents)
 
 
