@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.core.errors import Refusal
-from storefront.erp.documents import CANCELLED, EDITABLE, PLACED, VERSIONS, document_of, plain
-from storefront.erp.models import ROW_STATES, BufferRow, ErpSnapshot
+from storefront.erp.documents import CANCELLED, EDITABLE, PLACED, VERSIONS, document_of, edited, encode
+from storefront.erp.models import ROW_STATES, BufferRow, ErpDocument, ErpSnapshot
 from storefront.orders.models import Order
 from storefront.stock.stockroom import Stockroom
 
@@ -44,7 +44,7 @@ class Backlog:
 
 def add_placed(_sender: object, *, session: Session, order: Order, now_ms: int) -> None:
     """Note that `order` has been placed, and what the ERP is to be told of it."""
-    session.add(_row_of(order, PLACED, now_ms))
+    _add(session, order, PLACED, "waiting", now_ms)
 
 
 def add_cancelled(_sender: object, *, session: Session, order: Order, now_ms: int) -> bool:
@@ -61,15 +61,13 @@ def add_cancelled(_sender: object, *, session: Session, order: Order, now_ms: in
         .returning(BufferRow.id),
         execution_options={"synchronize_session": False},
     ).first()
-    row = _row_of(order, CANCELLED, now_ms)
-    row.state = "withdrawn" if withdrawn else "waiting"
-    session.add(row)
+    _add(session, order, CANCELLED, "withdrawn" if withdrawn else "waiting", now_ms)
     return not withdrawn and session.scalar(select(ErpSnapshot.id).limit(1)) is not None
 
 
-def _row_of(order: Order, kind: str, now_ms: int) -> BufferRow:
-    told = plain(document_of(order, kind, now_ms))
-    return BufferRow(order_id=order.id, version=VERSIONS[kind], kind=kind, payload=told, created_at_ms=now_ms)
+def _add(session: Session, order: Order, kind: str, state: str, now_ms: int) -> None:
+    row = BufferRow(order_id=order.id, version=VERSIONS[kind], kind=kind, state=state, created_at_ms=now_ms)
+    session.add(ErpDocument(row=row, revision=1, text=encode(document_of(order, kind, now_ms))))
 
 
 def backlog(room: Stockroom, channel: str = "erp") -> Backlog:
@@ -132,7 +130,9 @@ def edit_and_retry(room: Stockroom, row_id: int, edits: dict[str, str], who: str
             raise UnknownRow(f"There is no order in row {row_id} of the buffer.", id=row_id)
         if row.state != "dead":
             raise NotDead(f"Row {row_id} is {row.state}: only a dead letter can be sent again.", id=row_id)
-        row.payload = {**(row.payload or {}), **edits}
+        told = session.get_one(ErpDocument, (row.id, row.revision))
+        row.revision += 1
+        session.add(ErpDocument(row=row, revision=row.revision, text=edited(told.text, edits)))
         row.edits, row.edited_by = {**(row.edits or {}), **edits}, who[:100]
         _send_again(row, room.now_ms())
 

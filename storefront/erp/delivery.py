@@ -23,7 +23,7 @@ from storefront.erp.link import Lease
 from storefront.erp.marks import Answer
 
 READY_MOST = 20  # batches made before the first of them is answered: an ERP that is down should not cost a table
-AHEAD = 10  # batches that begin, and are marked, in one commit, where that can be
+AHEAD = 20  # batches that begin, and are marked, in one commit, where that can be
 MARK_SECONDS = 0.25  # by then what was answered is marked, however few batches
 SPLIT_TRIES = 5  # a batch that alone fails so often, while others pass, is halved to find out why
 log = logging.getLogger(__name__)
@@ -240,7 +240,8 @@ class Turn:
             outcomes = marks.mark_sent(session, self._answered, now_ms)
             if not self._begun and time.monotonic() < self._until:
                 due = [one for one in self._due(session, now_ms)[0] if one.state == "frozen"]
-                self._note_sending(session, due, now_ms)
+                if due:
+                    self._note_sending(session, due, now_ms)
         self._answered = []
         self._done.outcomes += outcomes
 

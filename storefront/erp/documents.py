@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from storefront.orders.models import Order, number_of
 
@@ -96,20 +97,25 @@ def document_of(order: Order, kind: str, at_ms: int) -> Document:
     )  # fmt: skip
 
 
-def plain(one: Sendable | Line) -> dict[str, Any]:
+def plain(one: Sendable) -> dict[str, Any]:
     """What JSON can hold of it; amounts are decimal text."""
     told: dict[str, Any] = msgspec.to_builtins(one)
     return told
 
 
-def read_document(told: dict[str, Any]) -> Document:
-    """The document that `plain` made this of."""
-    return msgspec.convert(told, Document)
-
-
 def encode(one: Sendable) -> str:
-    """The JSON of it, letter by letter the same for the same document."""
+    """The JSON of it, as it stands in the buffer."""
     return msgspec.json.encode(one).decode()
+
+
+def read_document(encoded: str) -> Document:
+    """The order or cancellation that `encode` made this of."""
+    return msgspec.json.decode(encoded, type=Document)
+
+
+def edited(encoded: str, edits: dict[str, str]) -> str:
+    """An order or cancellation with other words in it (see EDITABLE), encoded."""
+    return encode(replace(read_document(encoded), **edits))
 
 
 def content_of(encoded: Iterable[str]) -> str:

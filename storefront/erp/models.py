@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from storefront.core.db import BigId, db
 
@@ -27,7 +27,7 @@ class BufferRow(db.Model):
     __table_args__ = (
         UniqueConstraint("order_id", "version"),
         _one_of("state", ROW_STATES),
-        Index("ix_erp_buffer_channel_state_due_at_ms", "channel", "state", "due_at_ms"),
+        Index("ix_erp_buffer_channel_state_id", "channel", "state", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -37,7 +37,6 @@ class BufferRow(db.Model):
     state: Mapped[str] = mapped_column(String(16), default="waiting")
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     channel: Mapped[str] = mapped_column(String(16), default="erp", server_default="erp")  # or events
-    payload: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # an order's document, or an event's data
     due_at_ms: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     batch_id: Mapped[str | None] = mapped_column(ForeignKey("erp_batches.id"), index=True)
     tries: Mapped[int] = mapped_column(default=0, server_default="0")  # how often it was put off, or asked about
@@ -47,32 +46,52 @@ class BufferRow(db.Model):
     applied_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # when we heard of it
     edits: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # what an operator has changed in the document
     edited_by: Mapped[str] = mapped_column(String(100), default="", server_default=text("''"))
+    revision: Mapped[int] = mapped_column(default=1, server_default="1")  # of its document, the one to send
+    document: Mapped["ErpDocument"] = relationship(
+        primaryjoin="and_(BufferRow.id == foreign(ErpDocument.row_id), BufferRow.revision == ErpDocument.revision)",
+        viewonly=True, lazy="raise",
+    )  # fmt: skip
+
+
+class ErpDocument(db.Model):
+    """What a row tells, as the JSON that is sent. It stays as it is: whoever edits it writes the next revision."""
+
+    __tablename__ = "erp_documents"
+
+    row_id: Mapped[int] = mapped_column(BigId, ForeignKey("erp_buffer.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    text: Mapped[str] = mapped_column(Text)
+    row: Mapped[BufferRow] = relationship()
 
 
 class ErpBatch(db.Model):
-    """What is sent at once, with its content, stored before it is sent for the first time.
+    """What is sent at once: documents that stay as they are, stored before it is sent for the first time.
 
     frozen: not sent, or known not to have arrived. unknown: sent, perhaps it arrived. accepted: waits for
     acknowledgements. done. split: refused whole, and made into two smaller ones.
     """
 
     __tablename__ = "erp_batches"
-    __table_args__ = (UniqueConstraint("adapter", "sequence"), _one_of("state", BATCH_STATES))
+    __table_args__ = (
+        UniqueConstraint("adapter", "sequence"),
+        _one_of("state", BATCH_STATES),
+        Index("ix_erp_batches_adapter_state_sequence", "adapter", "state", "sequence"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     adapter: Mapped[str] = mapped_column(String(32))
     sequence: Mapped[int]
     kind: Mapped[str] = mapped_column(String(16))
-    content: Mapped[str] = mapped_column(Text)
     content_hash: Mapped[str] = mapped_column(String(64))
     documents: Mapped[int]
-    state: Mapped[str] = mapped_column(String(16), default="frozen", index=True)
+    state: Mapped[str] = mapped_column(String(16), default="frozen")
     parent_id: Mapped[str | None] = mapped_column(String(36))
     created_at_ms: Mapped[int] = mapped_column(BigInteger)
     due_at_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     sent_at_ms: Mapped[int | None] = mapped_column(BigInteger)  # last
     tries: Mapped[int] = mapped_column(default=0)
     words: Mapped[str] = mapped_column(Text, default="")
+    members: Mapped[list[list[int]]] = mapped_column(JSON)  # row and revision of each document, in their order
 
 
 class ErpLink(db.Model):

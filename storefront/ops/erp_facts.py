@@ -6,7 +6,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 from sqlalchemy import ColumnElement, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from storefront.core.db import transaction
 from storefront.core.times import iso
@@ -147,7 +147,8 @@ def batches_of(room: Stockroom, channel: str, page: int) -> tuple[list[BatchFact
 
 def events_of(room: Stockroom, page: int) -> tuple[Sequence[BufferRow], bool]:
     """A page of events, the newest first, counted from 1; and whether there is another after it."""
-    query = select(BufferRow).where(BufferRow.channel == EVENTS).order_by(BufferRow.id.desc())
+    events = select(BufferRow).where(BufferRow.channel == EVENTS).options(joinedload(BufferRow.document))
+    query = events.order_by(BufferRow.id.desc())
     with Session(room.engine) as session:
         rows = session.scalars(query.offset((page - 1) * PAGE).limit(PAGE + 1)).all()
     return rows[:PAGE], len(rows) > PAGE
@@ -174,13 +175,12 @@ def sent_since(exchange: Exchange, since_ms: int) -> list[dict[str, Any]]:
 def read_letter(room: Stockroom, row_id: int) -> tuple[BufferRow, Document]:
     """A dead letter about an order, and what the ERP was told in it. Raises UnknownRow and NotDead."""
     with Session(room.engine) as session:
-        row = session.get(BufferRow, row_id)
+        row = session.get(BufferRow, row_id, options=[joinedload(BufferRow.document)])
         if row is None or row.order_id is None:
             raise UnknownRow(f"There is no order in row {row_id} of the buffer.", id=row_id)
         if row.state != "dead":
             raise NotDead(f"Row {row_id} is {row.state}: it is no dead letter any more.", id=row_id)
-    assert row.payload is not None
-    return row, read_document(row.payload)
+    return row, read_document(row.document.text)
 
 
 def letter_of(row: BufferRow) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
@@ -20,9 +20,9 @@ from storefront.erp.adapter import (
     ErpUnavailable,
     Result,
 )
-from storefront.erp.documents import documents_of, hash_of, key_of
+from storefront.erp.documents import content_of, hash_of, key_of, read_document
 from storefront.erp.exchange import Exchange
-from storefront.erp.models import BufferRow, ErpBatch, ErpLink
+from storefront.erp.models import BufferRow, ErpBatch, ErpDocument, ErpLink
 from storefront.stock.stockroom import Stockroom
 from tests.erp.history.house import TrueHouse
 
@@ -111,9 +111,10 @@ def test_a_batch_is_stored_with_its_hash_before_it_is_sent(exchange: Exchange, o
 
     (stored,) = before
     assert stored.state == "unknown"
-    assert stored.content_hash == hash_of(stored.content)
-    told = documents_of(stored.kind, stored.content)
-    assert [one.order_id for one in told] == [row.order_id for row in rows(exchange.room)]
+    with Session(exchange.room.engine) as session:
+        texts = [session.get_one(ErpDocument, (row_id, revision)).text for row_id, revision in stored.members]
+    assert stored.content_hash == hash_of(content_of(texts))
+    assert [read_document(text).order_id for text in texts] == [row.order_id for row in rows(exchange.room)]
 
 
 def test_a_retry_sends_the_very_same_batch_though_more_orders_have_come(
@@ -134,7 +135,68 @@ def test_a_retry_sends_the_very_same_batch_though_more_orders_have_come(
     assert states(exchange.room) == ["applied"] * 3
 
 
+def test_a_retry_sends_the_very_same_batch_though_an_order_in_it_was_refused_and_edited(
+    exchange: Exchange, order: Order, erp: TrueHouse
+) -> None:
+    order(2)
+
+    def refuse_the_first(batch: Batch) -> Sequence[Result]:
+        return [Result(batch.documents[0].key, "rejected", "no such city")]
+
+    saying = Saying(erp, refuse_the_first, can_look_up=False)
+    troubled = replace(exchange, adapter=saying)
+    delivery.deliver(troubled)
+    buffer.edit_and_retry(exchange.room, rows(exchange.room)[0].id, {"city": "Neu-Ulm"}, "grace")
+    let_be_due(exchange.room)
+
+    delivery.deliver(troubled)
+
+    first, again, edited = saying.seen
+    assert first == again
+    assert [(one.city, one.key) for one in edited.documents] == [("Neu-Ulm", first.documents[0].key)]
+
+
+def test_a_batch_whose_documents_were_changed_by_hand_is_not_sent(
+    exchange: Exchange, order: Order, erp: TrueHouse
+) -> None:
+    order(2)
+    saying = Saying(erp, ErpUnavailable("away"))
+    delivery.deliver(replace(exchange, adapter=saying))
+    with transaction(exchange.room.engine) as session:
+        session.execute(update(ErpDocument).values(text=func.replace(ErpDocument.text, "placed", "erased")))
+    let_be_due(exchange.room)
+
+    done = delivery.deliver(replace(exchange, adapter=saying))
+
+    assert "batch 1 is not what it was when it was made" in done.error
+    assert len(saying.seen) == 1
+    assert states(exchange.room) == ["batched"] * 2
+
+
 # -- outcomes --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("word, state", [("accepted", "accepted"), ("applied", "applied")])
+def test_one_word_for_a_whole_batch_is_marked_on_its_rows_and_no_others(
+    exchange: Exchange, order: Order, erp: TrueHouse, word: str, state: str
+) -> None:
+    order(5)
+
+    def say(batch: Batch) -> Sequence[Result]:
+        return [Result(one.key, word, f"file {batch.sequence}") for one in batch.documents]  # type: ignore[arg-type]
+
+    saying = Saying(erp, say, ErpUnavailable("away"), can_look_up=False)
+    done = delivery.deliver(replace(exchange, adapter=saying, batch_size=3))
+
+    assert done.outcomes == {word: 3}
+    assert [(row.state, row.outcome, row.words) for row in rows(exchange.room)] == [
+        *[(state, word, "file 1")] * 3,
+        *[("batched", None, "")] * 2,
+    ]
+    assert [batch.state for batch in all_batches(exchange.room)] == [
+        "accepted" if word == "accepted" else "done",
+        "frozen",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from storefront.core.config import Settings
 from storefront.core.db import transaction
 from storefront.core.tools import take
 from storefront.erp import buffer, link
-from storefront.erp.models import BufferRow, ErpProblem
+from storefront.erp.documents import Event, encode
+from storefront.erp.models import BufferRow, ErpDocument, ErpProblem
 from storefront.stock import adjustments
 from storefront.stock.stockroom import Stockroom
 from tests.cart.shelf import ORIGIN, available, visitor
@@ -106,7 +107,7 @@ def test_batches_are_paged_the_newest_first(room: Stockroom, erp: Erp, grace: Op
     with transaction(room.engine) as session:
         session.execute(
             text(
-                "INSERT INTO erp_batches (id, adapter, sequence, kind, content, content_hash, documents, state,"
+                "INSERT INTO erp_batches (id, adapter, sequence, kind, members, content_hash, documents, state,"
                 " created_at_ms, due_at_ms, tries, words)"
                 " VALUES (:id, 'filedrop', :n, :kind, '[]', '', 1, 'done', :n, 0, 1, '')"
             ),
@@ -372,10 +373,8 @@ def event(room: Stockroom) -> Callable[..., None]:
 
     def put(topic: str, **fields: Any) -> None:
         with transaction(room.engine) as session:
-            row = BufferRow(
-                version=1, kind=topic, channel="events", payload={"sku": HOSTILE}, created_at_ms=1, **fields
-            )
-            session.add(row)
+            row = BufferRow(version=1, kind=topic, channel="events", created_at_ms=1, **fields)
+            session.add(ErpDocument(row=row, revision=1, text=encode(Event("event-1", topic, 1, {"sku": HOSTILE}))))
 
     return put
 

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from storefront.core.db import transaction
 from storefront.core.errors import Refusal
 from storefront.erp.buffer import UnknownRow
-from storefront.erp.models import BufferRow
+from storefront.erp.documents import Event, encode, key_of_event
+from storefront.erp.models import BufferRow, ErpDocument
 from storefront.orders import figures
 from storefront.orders.events import order_cancelled, order_placed
 from storefront.orders.models import Order
@@ -63,7 +64,11 @@ class EventRows:
 
 def add(session: Session, topic: str, data: dict[str, Any], now_ms: int) -> None:
     """Write an event, in the caller's transaction."""
-    session.add(BufferRow(channel=CHANNEL, version=1, kind=topic, payload=data, created_at_ms=now_ms))
+    row = BufferRow(channel=CHANNEL, version=1, kind=topic, created_at_ms=now_ms)
+    session.add(row)
+    session.flush()  # the key names the row
+    told = Event(key_of_event(row.id), topic, now_ms, data)
+    session.add(ErpDocument(row=row, revision=1, text=encode(told)))
 
 
 def _told_of(order: Order) -> dict[str, Any]:

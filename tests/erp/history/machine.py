@@ -38,8 +38,8 @@ from tests.erp.history.house import Look, Stock, TrueHouse, Watermark
 STEPS = 40
 SKUS = ("MUG", "CAP")
 EMPTIED = (
-    "erp_buffer", "erp_batches", "erp_snapshots", "erp_links", "order_lines", "orders", "idempotency_keys",
-    "reservations", "stock_movements",
+    "erp_documents", "erp_buffer", "erp_batches", "erp_snapshots", "erp_links", "order_lines", "orders",
+    "idempotency_keys", "reservations", "stock_movements",
 )  # fmt: skip
 TILL = Till(OnInvoice(), "EUR", 0)
 DETAILS = Details("ann@example.org", "Ann", "Hill Street 1", "", "Ulm", "89073", "", "DE")

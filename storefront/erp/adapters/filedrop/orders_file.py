@@ -26,8 +26,7 @@ def write_orders(batch: Batch) -> tuple[bytes, bytes]:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    for document in batch.documents:
-        writer.writerows(_rows(document))
+    writer.writerows(row for document in batch.documents for row in _rows(document))
     table = text.getvalue().encode()
     return table, _totals(batch, table)
 
@@ -35,7 +34,7 @@ def write_orders(batch: Batch) -> tuple[bytes, bytes]:
 def _rows(document: Document) -> Iterator[tuple[object, ...]]:
     sign = _sign(document)
     order = (document.currency, document.kind, escape(document.number), iso(document.at_ms))
-    address = tuple(map(escape, _address(document)))
+    address = [escape(text) for text in _address(document)]
     for one in document.lines:
         figures = (document.order_id, one.line, one.sku, sign * one.quantity, _plain(one.unit_price))
         yield (*figures, *order, _plain(sign * one.tax), escape(one.title), *address)
