@@ -62,7 +62,7 @@ def measure(folder: Path, redis: EmbeddedRedis, orders: int, database_url: str =
     took = Round()
     written: list[Files] = []
     with open_exchange(folder, redis, database_url) as exchange:
-        add_orders(exchange.room, orders)
+        add_orders(exchange.room.engine, orders)
         while len(written) * exchange.batch_size < orders:
             took.delivered += seconds_of(lambda: deliver_some(exchange))
             fresh = bare.read_files(folder / "erp", len(written))
