@@ -18,6 +18,7 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 from sqlalchemy import Row, func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
@@ -66,10 +67,16 @@ def _is_open(redis: Redis, fence: StockFence, sku: str = "") -> bool:
 
 def _locked_fence(session: Session) -> StockFence:
     fence = session.scalars(select(StockFence).with_for_update()).one_or_none()
-    if fence is None:
-        fence = StockFence(id=1, epoch=0, run_id="")
-        session.add(fence)
-    return fence
+    return fence or _first_fence(session)
+
+
+def _first_fence(session: Session) -> StockFence:
+    try:
+        with session.begin_nested():
+            session.add(StockFence(id=1, epoch=0, run_id=""))
+    except IntegrityError:
+        pass  # another process was first, and has just committed
+    return session.scalars(select(StockFence).with_for_update()).one()
 
 
 def close_gate(session: Session) -> None:

@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from itertools import count
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine, Row, delete
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.stock import adjustments, keys, ledger, levels, rebuild, reservations
+from storefront.stock.models import StockFence
 from storefront.stock.outcomes import StockChecking
 from storefront.stock.stockroom import Stockroom
 from storefront.stock.verify import verify
@@ -300,3 +302,20 @@ def test_a_process_that_only_looks_whether_the_gate_is_closed_refuses_nobody(
 
     healing._busy.acquire(timeout=5)
     assert seen == [False]
+
+
+def test_two_that_are_the_first_wait_for_each_other(room: Stockroom) -> None:
+    with transaction(room.engine) as session:
+        session.execute(delete(StockFence))
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction(room.engine) as session:
+            rebuild.close_gate(session)
+            session.flush()
+            other = threads.submit(rebuild.rebuild, room)
+            wait([other], timeout=0.5)  # it comes upon our row, which nobody else can see yet
+            assert not other.done()
+        epoch = other.result(timeout=10)
+
+    assert epoch == 2
+    assert verify(room) == []
