@@ -2,23 +2,28 @@
 
 import csv
 import io
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-Rows = Sequence[tuple[str, ...]]
+HEADER: dict[str, type] = {"order_id": int, "line": int, "quantity": int, "unit_price": Decimal, "tax": Decimal}
 
 
 @dataclass(frozen=True)
 class Files:
-    """One batch on disk: the CSV file, the totals beside it, and the rows in it as plain tuples."""
+    """One batch on disk: the CSV file and the totals beside it, and the rows as values, their header first."""
 
     name: str
     table: bytes
     totals: bytes
-    rows: Rows
+    rows: Sequence[Sequence[Any]]
+    named: Mapping[str, Any]  # what the totals say and rows do not tell, such as the batch's id
 
 
 def read_files(drop: Path, past: int) -> list[Files]:
@@ -27,17 +32,32 @@ def read_files(drop: Path, past: int) -> list[Files]:
 
 
 def _read(path: Path) -> Files:
-    table = path.read_bytes()
-    rows = [tuple(row) for row in csv.reader(io.StringIO(table.decode(), newline=""))]
-    return Files(path.name, table, path.with_suffix(".json").read_bytes(), rows)
+    table, totals = path.read_bytes(), path.with_suffix(".json").read_bytes()
+    header, *rows = csv.reader(io.StringIO(table.decode(), newline=""))
+    types = [HEADER.get(name, str) for name in header]
+    values = [tuple(kind(cell) for kind, cell in zip(types, row, strict=True)) for row in rows]
+    return Files(path.name, table, totals, [tuple(header), *values], json.loads(totals))
 
 
 def write_formatted(batches: Sequence[Files], folder: Path) -> None:
-    """Write each batch by csv.writer; its totals are bytes already."""
+    """Write each batch by csv.writer, and what its rows come to."""
     for one in batches:
         text = io.StringIO()
         csv.writer(text).writerows(one.rows)
-        _put(folder, one.name, text.getvalue().encode(), one.totals)
+        table = text.getvalue().encode()
+        _put(folder, one.name, table, _totals(one, table))
+
+
+def _totals(one: Files, table: bytes) -> bytes:
+    rows = one.rows[1:]
+    sums = {
+        "orders": len({row[0] for row in rows}),
+        "lines": len(rows),
+        "quantity": sum(row[3] for row in rows),
+        "amount": str(sum((row[3] * row[4] for row in rows), Decimal(0))),
+        "sha256": sha256(table).hexdigest(),
+    }
+    return (json.dumps({**one.named, **sums}, indent=1) + "\n").encode()
 
 
 def write_copied(batches: Sequence[Files], folder: Path) -> None:

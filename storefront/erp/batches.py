@@ -65,45 +65,44 @@ _SENDING = (
 )
 
 
-def freeze(session: Session, adapter: str, cut: Cut, now_ms: int, batches: int) -> list[Batch]:
-    """Make up to `batches` batches of what is due, in the caller's transaction, which holds the link."""
+def freeze(session: Session, adapter: str, cut: Cut, now_ms: int, batches: int) -> dict[str, str]:
+    """Make up to `batches` batches of what is due, in the caller's transaction, which holds the link.
+
+    Returns the content of each by its id, so that it need not be read again.
+    """
     waiting.withdraw_refused(session)
     due_ms = FAR_AWAY_MS if cut.in_haste else now_ms
-    made: list[Batch] = []
+    made: dict[str, str] = {}
     while len(made) < batches:
         rows = waiting.next_rows(session, cut.channel, cut.in_order, due_ms, (batches - len(made)) * cut.most)
         if not rows or (len(rows) < cut.most and rows[0].created_at_ms > now_ms - cut.age_ms):
             break
         whole = len(rows) - len(rows) % cut.most or len(rows)
         parts = [rows[start : start + cut.most] for start in range(0, whole, cut.most)]
-        made += _make(session, adapter, rows[0].kind, parts, now_ms)
+        made |= _make(session, adapter, rows[0].kind, parts, now_ms)
     return made
 
 
 def _make(
     session: Session, adapter: str, kind: str, parts: Sequence[Sequence[Any]], now_ms: int, parent_id: str | None = None
-) -> list[Batch]:
+) -> dict[str, str]:
     """Make a batch of each part, which are rows with the text of their documents, before anybody can send it."""
     last = session.scalar(select(func.max(ErpBatch.sequence)).where(ErpBatch.adapter == adapter)) or 0
-    contents = [documents.content_of(row.text for row in rows) for rows in parts]
-    made = [
-        Batch(str(uuid4()), sequence, kind, documents.hash_of(content), documents.documents_of(kind, content))
-        for sequence, content in enumerate(contents, start=last + 1)
-    ]
+    made = {str(uuid4()): documents.content_of(row.text for row in rows) for rows in parts}
     session.execute(
         insert(ErpBatch),
         [
             {
-                "id": batch.id, "adapter": adapter, "sequence": batch.sequence, "kind": kind,
+                "id": batch_id, "adapter": adapter, "sequence": sequence, "kind": kind,
                 "members": [[row.id, row.revision] for row in rows],
-                "content_hash": batch.content_hash, "documents": len(batch.documents), "parent_id": parent_id,
+                "content_hash": documents.hash_of(content), "documents": len(rows), "parent_id": parent_id,
                 "created_at_ms": now_ms, "state": "frozen", "due_at_ms": 0, "tries": 0, "words": "",
             }
-            for batch, rows in zip(made, parts, strict=True)
+            for sequence, (rows, (batch_id, content)) in enumerate(zip(parts, made.items(), strict=True), last + 1)
         ],
     )  # fmt: skip
-    for batch, rows in zip(made, parts, strict=True):
-        session.execute(_JOIN, {"ids": [row.id for row in rows], "its_batch": batch.id})
+    for batch_id, rows in zip(made, parts, strict=True):
+        session.execute(_JOIN, {"ids": [row.id for row in rows], "its_batch": batch_id})
     return made
 
 
@@ -150,8 +149,14 @@ def head_of(batch: Standing) -> BatchHead:
     return BatchHead(batch.id, batch.sequence, batch.kind, batch.content_hash)
 
 
-def opened(session: Session, batch: Standing) -> Batch:
-    """A batch with the documents in it, the same each time. Raises ErpAlarm where they are not what they were."""
+def opened(batch: Standing, content: str) -> Batch:
+    """A batch with the documents in it."""
+    told = documents.documents_of(batch.kind, content)
+    return Batch(batch.id, batch.sequence, batch.kind, batch.content_hash, told)
+
+
+def content_of(session: Session, batch: Standing) -> str:
+    """The content of a batch, the same each time. Raises ErpAlarm where its documents are not what they were."""
     members = session.scalars(select(ErpBatch.members).where(ErpBatch.id == batch.id)).one()
     row_ids = [row_id for row_id, _ in members]
     told = session.scalars(select(ErpDocument).where(ErpDocument.row_id.in_(row_ids)))
@@ -159,4 +164,4 @@ def opened(session: Session, batch: Standing) -> Batch:
     content = documents.content_of(texts.get((row_id, revision), "") for row_id, revision in members)
     if documents.hash_of(content) != batch.content_hash:
         raise ErpAlarm(f"batch {batch.sequence} is not what it was when it was made: see erp_documents")
-    return Batch(batch.id, batch.sequence, batch.kind, batch.content_hash, documents.documents_of(batch.kind, content))
+    return content

@@ -69,7 +69,7 @@ class Turn:
         self._room, self._adapter = exchange.room, exchange.adapter
         self._until = 0.0
         self._tried: set[str] = set()
-        self._made: dict[str, Batch] = {}  # by us, and not sent yet: what was just written need not be read again
+        self._made: dict[str, str] = {}  # contents of batches that we made: what was just written need not be read
         self._begun: list[Standing] = []  # noted as sent, and not sent yet
         self._answered: list[Answer] = []  # and not marked yet
         self._mark_at = 0.0
@@ -162,7 +162,7 @@ class Turn:
             cut = self._exchange.cut(self._now)
             made = batches.freeze(session, self._exchange.name, cut, now_ms, READY_MOST)
             due, _ = self._due(session, now_ms)
-        self._made |= {one.id: one for one in made}
+        self._made |= made
         return due
 
     def _due(self, session: Session, now_ms: int) -> tuple[list[Standing], int]:
@@ -255,11 +255,11 @@ class Turn:
                 batches.note_unsent(session, frozen)
 
     def _opened(self, batch: Standing) -> Batch:
-        made = self._made.pop(batch.id, None)
-        if made is not None:
-            return made
-        with Session(self._room.engine) as session:
-            return batches.opened(session, batch)
+        content = self._made.pop(batch.id, None)
+        if content is None:
+            with Session(self._room.engine) as session:
+                content = batches.content_of(session, batch)
+        return batches.opened(batch, content)
 
     def _hand_over(self, batch: Batch) -> Sequence[Result]:
         return self._adapter.cancel(batch) if batch.kind == CANCELLED else self._adapter.submit(batch)

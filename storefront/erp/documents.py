@@ -28,7 +28,7 @@ def order_id_of(key: str) -> int:
     return int(key.split("-")[1])
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """Units of one SKU in an order, at the price of its moment."""
 
     line: int  # counted from 1
@@ -39,7 +39,7 @@ class Line(msgspec.Struct, frozen=True):
     tax: Decimal  # contained in unit_price x quantity
 
 
-class Document(msgspec.Struct, frozen=True):
+class Document(msgspec.Struct, frozen=True, gc=False):
     """An order as it was placed (kind `placed`), or the same order again as cancelled (kind `cancelled`)."""
 
     key: str
