@@ -1,5 +1,6 @@
 """What every test may ask for: a real Redis, a migrated database, an app, and stock to play with."""
 
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ from storefront.stock.stockroom import Stockroom
 from tests.postgres import PostgresMissing, PostgresServer, find_programs
 
 ORIGIN = {"Origin": "http://localhost"}  # a browser sends it by itself; Flask's test client does not
-TOGETHER = ("browser", "live", "processes", "erp/adapters/tryton")  # folders that start whole servers
+TOGETHER = ("browser", "live", "erp/adapters/tryton", "processes")  # folders that start whole servers, in their order
+GC_THRESHOLDS = 10_000, 10, 10  # each test leaves an app behind; Python's own, 700 at first, look at it far too often
 
 
 @pytest.fixture(scope="session")
@@ -49,15 +51,36 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
 
 
+def pytest_collection_finish() -> None:
+    """The garbage collector, a quarter of the time of tests/cart, need not look at what is there for the whole run."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
 class FoldersOfShops(LoadScopeScheduling):
     """Side by side: the tests of a folder that starts whole servers stay with one worker, all others go one by one."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(f"tests/{folder}/")), nodeid)
+        return _folder_of(nodeid) or nodeid
+
+
+def _folder_of(nodeid: str) -> str | None:
+    """Which of the folders that start whole servers a test is in."""
+    return next((folder for folder in TOGETHER if nodeid.startswith(f"tests/{folder}/")), None)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FoldersOfShops:
+    config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
     return FoldersOfShops(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Side by side: whole folders first, so that the many short tests even it out at the end."""
+    if hasattr(config, "workerinput"):
+        order: list[str | None] = [*TOGETHER, None]
+        items.sort(key=lambda item: order.index(_folder_of(item.nodeid)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

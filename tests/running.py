@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,14 @@ from typing import Any, Self
 
 import requests
 
+from storefront import create_app
+from storefront.core.config import load_settings
+from storefront.core.db import db
 from storefront.core.embedded_redis import EmbeddedRedis
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_SECONDS = 120.0
+JOIN_SECONDS = 60.0
 PORTS = range(20_000, 32_000)  # Linux takes those of outgoing connections from 32768 on, macOS from 49152
 DICE = random.SystemRandom()  # tests that run side by side, with one seed, must not come upon the same ports
 COMMANDS = {
@@ -67,12 +72,12 @@ class RunningShop:
     def __enter__(self) -> Self:
         self.redis.start()
         self.environ["REDIS_URL"] = self.redis.url
-        self.flask("db", "upgrade")
+        self.prepare("db", "upgrade", "--directory", str(ROOT / "migrations"))
         return self
 
     def start(self) -> Self:
         """Start every process that does not run, and wait until the shop is ready."""
-        self.flask("stock", "rebuild", "--if-closed")
+        self.prepare("stock", "rebuild", "--if-closed")
         self.spawn()
         try:
             self.wait_ready()
@@ -125,6 +130,18 @@ class RunningShop:
         if check and done.returncode:
             raise RuntimeError(f"flask {' '.join(arguments)} failed:\n{done.stdout}\n{done.stderr}")
         return done
+
+    def prepare(self, *arguments: str) -> None:
+        """Do in this process what a `flask` command does: the program takes a second or two to start."""
+        app = create_app(load_settings(self.environ))
+        done = app.test_cli_runner().invoke(args=arguments)
+        for thread in threading.enumerate():
+            if thread.name == "stock-rebuild":  # of the command; the program would end it
+                thread.join(JOIN_SECONDS)
+        with app.app_context():
+            db.engine.dispose()
+        if done.exit_code:
+            raise RuntimeError(f"flask {' '.join(arguments)} failed:\n{done.output}") from done.exception
 
     def logs(self) -> str:
         return "\n".join(path.read_text()[-3000:] for path in sorted(self.folder.glob("*.log")))

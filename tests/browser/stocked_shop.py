@@ -94,7 +94,7 @@ class StockedShop(RunningShop):
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.flask("catalog", "import", str(self.shelf.write(self.folder / "catalogue.csv")))
+        self.prepare("catalog", "import", str(self.shelf.write(self.folder / "catalogue.csv")))
         return self.start()
 
     def item(self, units: int) -> Item:

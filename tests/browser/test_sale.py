@@ -17,7 +17,7 @@ from tests.browser.test_phone import PHONE, overflow_of
 from tests.browser.test_transports import NO_WEBSOCKET
 from tests.browser.visitor import Visitor, expect_transport, hold, hold_button
 
-HOLD_SECONDS = 12
+HOLD_SECONDS = 10
 PASS_SECONDS = 12
 PATIENCE_MS = 12_000  # for what waits for the clock's next tick, on a busy machine too
 SLOW = 0.0001  # admissions per second: nobody is let in

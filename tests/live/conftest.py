@@ -113,7 +113,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     folder: Path = tmp_path_factory.mktemp("served")
     with RunningShop(folder, web=2) as shop:
         (folder / "products.csv").write_text(product_file("10.00", {f"S{number}": 50 for number in range(40)}))
-        shop.flask("catalog", "import", str(folder / "products.csv"))
+        shop.prepare("catalog", "import", str(folder / "products.csv"))
         yield shop.start()
 
 

@@ -34,7 +34,7 @@ class ProxiedShop(RunningShop):
     def __enter__(self) -> Self:
         super().__enter__()
         (self.folder / "products.csv").write_text(product_file("10.00", {"MUG": 50, "CAP": 50, "HAT": 50}))
-        self.flask("catalog", "import", str(self.folder / "products.csv"))
+        self.prepare("catalog", "import", str(self.folder / "products.csv"))
         addresses = {f"SHOP_WEB_{number}": f"127.0.0.1:{port}" for number, port in enumerate(self.ports.values(), 1)}
         environ = {**os.environ, **addresses, "SHOP_LISTEN": f"127.0.0.1:{self.port}"}
         with (self.folder / "haproxy.log").open("wb") as log:

@@ -33,7 +33,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     folder: Path = tmp_path_factory.mktemp("leaving")
     with RunningShop(folder, web=1, LIVE_CONNECTIONS_PER_ADDRESS=str(MOST_LINES)) as shop:
         (folder / "products.csv").write_text(product_file("10.00", {"MUG": 50, "CAP": 50}))
-        shop.flask("catalog", "import", str(folder / "products.csv"))
+        shop.prepare("catalog", "import", str(folder / "products.csv"))
         yield shop.start()
 
 

@@ -32,7 +32,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
     folder = tmp_path_factory.mktemp("shop")
     with RunningShop(folder) as shop:
         (folder / "products.csv").write_text(product_file("10.00", {"MUG": 50, "CAP": 50, "HAT": 50, "BOX": 50}))
-        shop.flask("catalog", "import", str(folder / "products.csv"))
+        shop.prepare("catalog", "import", str(folder / "products.csv"))
         yield shop.start()
 
 

@@ -18,7 +18,7 @@ def open_shop(tmp_path: Path) -> Iterator[Callable[..., RunningShop]]:
         opened.append(RunningShop(tmp_path, web=2, **environ))
         shop = opened[-1].__enter__()
         (tmp_path / "products.csv").write_text(product_file("10.00", units))
-        shop.flask("catalog", "import", str(tmp_path / "products.csv"))
+        shop.prepare("catalog", "import", str(tmp_path / "products.csv"))
         return shop.start()
 
     yield start

@@ -35,15 +35,15 @@ def test_who_confirms_is_written_to_when_units_are_received(open_shop: Callable[
     with Postbox() as postbox:
         given = {"MAIL_URL": f"smtp://127.0.0.1:{postbox.serve()}", "MAIL_FROM": "shop@example.org"}
         shop = open_shop({"MUG": 0}, SHOP_URL="https://shop.example.org", **given)
-        shop.flask("sale", "create", "drop", "--sku", "MUG", *SALE)
+        shop.prepare("sale", "create", "drop", "--sku", "MUG", *SALE)
         ask(shop)
         wait_until(lambda: len(postbox.mails) == 1)
         path = re.search(r"https://shop\.example\.org(/waiting-list/\S+)", postbox.texts()[0])
         assert path
         confirmed = requests.post(f"{shop.url}{path[1]}/confirm", headers={"Origin": shop.url}, timeout=10)
 
-        shop.flask("sale", "close", "drop")
-        shop.flask("stock", "receive", "MUG", "1", "--reason", "delivery")
+        shop.prepare("sale", "close", "drop")
+        shop.prepare("stock", "receive", "MUG", "1", "--reason", "delivery")
         wait_until(lambda: len(postbox.mails) == 2)
 
     assert "You are on the list" in confirmed.text
@@ -55,7 +55,7 @@ def test_a_mail_server_that_hangs_holds_up_nobody_in_line(open_shop: Callable[..
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE_SECONDS)
         shop = open_shop({"MUG": 5}, MAIL_URL=f"smtp://127.0.0.1:{silent.getsockname()[1]}")
-        shop.flask("sale", "create", "drop", "--sku", "MUG", *SALE)
+        shop.prepare("sale", "create", "drop", "--sku", "MUG", *SALE)
         ask(shop)
         connection, _ = silent.accept()
 

@@ -70,7 +70,7 @@ def open_ward(folder: Path, **environ: str) -> Iterator[Ward]:
     """A ward with products; settings as environment variables. The shop reaches Redis through the line only."""
     with RunningShop(folder, web=1, RATELIMIT_ENABLED="false", **environ) as shop:
         (folder / "products.csv").write_text(product_file("10.00", UNITS))
-        shop.flask("catalog", "import", str(folder / "products.csv"))
+        shop.prepare("catalog", "import", str(folder / "products.csv"))
         line = Proxy(shop.redis.socket_path)
         shop.environ["REDIS_URL"] = line.url
         try:

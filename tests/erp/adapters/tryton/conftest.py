@@ -1,12 +1,29 @@
 """One Tryton server for all tests of this folder: each takes orders and SKUs of its own."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
+from pathlib import Path
 
 import pytest
 
 from tests.erp.adapters.tryton.house import House, open_house
+from tests.erp.adapters.tryton.kit import made_beside
 from tests.erp.adapters.tryton.proxy import Proxy
+
+HERE = Path(__file__).parent
+BESIDE = ExitStack()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tryton takes half a minute to make: begin while other tests run, if some of this folder will."""
+    first = getattr(session.config, "workerinput", {}).get("workerid", "gw0") == "gw0"
+    if first and any(HERE in item.path.parents for item in session.items):
+        BESIDE.enter_context(made_beside())
+
+
+def pytest_sessionfinish() -> None:
+    BESIDE.close()
 
 
 @pytest.fixture(scope="session")

@@ -47,10 +47,29 @@ def furnished() -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with _alone():
         python = _environment()
-        ready = CACHE / f"{DATABASE}-{_hash('requirements.txt', 'furnish.py')}.sqlite"
-        if not ready.exists():
-            _furnish(python, ready)
-        return ready
+        if not _ready().exists():
+            _furnish(python, _ready())
+        return _ready()
+
+
+@contextmanager
+def made_beside() -> Iterator[None]:
+    """What is not there is made by a process of its own during the block, behind all others; who needs it waits."""
+    if _ready().exists():
+        yield
+        return
+    command = ["nice", sys.executable, "-m", __name__]
+    quiet = subprocess.DEVNULL  # what goes wrong, goes wrong and is told where the database is needed
+    with subprocess.Popen(command, cwd=ROOT, stdout=quiet, stderr=quiet, start_new_session=True) as making:
+        try:
+            yield
+        finally:
+            if making.poll() is None:
+                os.killpg(making.pid, signal.SIGTERM)
+
+
+def _ready() -> Path:
+    return CACHE / f"{DATABASE}-{_hash('requirements.txt', 'furnish.py')}.sqlite"
 
 
 @contextmanager
@@ -168,3 +187,7 @@ class RunningTryton:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+if __name__ == "__main__":
+    furnished()
