@@ -12,6 +12,8 @@ from storefront.core.config import Settings
 from storefront.stock.stockroom import Stockroom
 from tests.cart.shelf import ORIGIN, available, let_holds_run_out, shelve, visitor
 
+pytestmark = pytest.mark.only_on("sqlite")  # what SQL does for them, the API's tests do on both
+
 
 def test_the_empty_cart_is_a_page(app: Flask) -> None:
     page = visitor(app).get("/cart")

@@ -13,6 +13,8 @@ from storefront.core.config import Settings
 from storefront.core.errors import Refusal, Unavailable
 from tests.cart.shelf import Visitor, visitor
 
+pytestmark = pytest.mark.only_on("sqlite")  # the same on each database
+
 
 class TooLoud(Refusal):
     code, status, title = "too_loud", 418, "That was too loud"

@@ -7,6 +7,8 @@ from flask import Flask
 
 from tests.cart.shelf import available, shelve, visitor
 
+pytestmark = pytest.mark.only_on("sqlite")  # the same on each database
+
 FOREIGN = ["https://evil.example", "http://localhost.evil.example", "http://evil.example/localhost", "null", "",
            "http://localhost:81", "localhost", "http://[", "http://evil.example@localhost:1", "file://"]  # fmt: skip
 CHANGES = [

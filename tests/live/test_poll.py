@@ -11,6 +11,8 @@ from storefront.live import poll
 from tests.cart.shelf import shelve, visitor
 from tests.live.conftest import RunningRelay, wait_until
 
+pytestmark = pytest.mark.only_on("sqlite")  # SQL has no part in it
+
 Start = Callable[..., RunningRelay]
 
 

@@ -13,6 +13,8 @@ from storefront.stock.rebuild import rebuild
 from storefront.stock.stockroom import Stockroom
 from tests.live.conftest import RunningRelay, wait_until
 
+pytestmark = pytest.mark.only_on("sqlite")  # SQL has no part in it
+
 Start = Callable[..., RunningRelay]
 Stock = Callable[..., Stockroom]
 

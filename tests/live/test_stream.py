@@ -13,6 +13,8 @@ from storefront.live import stream
 from tests.cart.shelf import shelve, visitor
 from tests.live.conftest import RunningRelay
 
+pytestmark = pytest.mark.only_on("sqlite")  # SQL has no part in it
+
 Start = Callable[..., RunningRelay]
 
 

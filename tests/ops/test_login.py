@@ -15,6 +15,8 @@ from storefront.stock.stockroom import Stockroom
 from tests.cart.shelf import ORIGIN, Visitor, visitor
 from workers.queues import open_queue
 
+pytestmark = pytest.mark.only_on("sqlite")  # SQL has no part in it
+
 PATHS = ["/ops/", "/ops", "/ops/rq/", "/ops/rq", "/ops/rq/0/data/queues.json", "/ops/nothing"]
 
 

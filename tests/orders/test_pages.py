@@ -10,6 +10,8 @@ from storefront.stock import reservations
 from storefront.stock.stockroom import Stockroom
 from tests.cart.shelf import Visitor, all_at_once, available, let_holds_run_out, shelve, visitor
 
+pytestmark = pytest.mark.only_on("sqlite")  # what SQL does for them, the API's tests do on both
+
 
 @pytest.fixture
 def ann(app: Flask) -> Visitor:

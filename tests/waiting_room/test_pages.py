@@ -15,6 +15,8 @@ from storefront.waiting_room.outcomes import Joined
 from storefront.waiting_room.pages import links
 from tests.cart.shelf import shelve, visitor
 
+pytestmark = pytest.mark.only_on("sqlite")  # what SQL does for them, the routes' tests do on both
+
 LOBBY = {"opened": False, "lobby_seconds": 7_200}
 
 
