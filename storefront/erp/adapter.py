@@ -5,7 +5,7 @@ and what a figure means for what can be sold is said in `delivery.py` and `inbou
 by a process that has never seen the batch before, after another one was killed in the middle of it.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal, NamedTuple, Protocol
@@ -225,3 +225,9 @@ class Adapter(Protocol):
 
     def booked(self) -> Iterator[BookedLine]:
         """Every line of our orders on the ERP's books, for the reconciliation. Raises ErpError."""
+
+
+# An adapter that is `in_order` and cannot be asked may be quicker with several batches at once, and then has a method
+# `submit_several`. It is handed batches of either kind that were not sent before, in their sequence, and returns the
+# results of each. After any error the first of them may have been taken, and those that follow it, without a gap.
+Several = Callable[[Sequence[Batch]], Sequence[Sequence[Result]]]

@@ -127,12 +127,6 @@ def note_sending(session: Session, some: Sequence[Standing], now_ms: int) -> Non
     session.execute(_SENDING, {"ids": [batch.id for batch in some], "now_ms": now_ms})
 
 
-def note_unsent(session: Session, some: Sequence[Standing]) -> None:
-    """Take back what `note_sending` has noted of batches that were frozen, and were not sent after all."""
-    these = update(_batch).where(_batch.c.id.in_([batch.id for batch in some]))
-    session.execute(these.values(state="frozen", tries=_batch.c.tries - 1))
-
-
 def rows_of(session: Session, batch_id: str) -> Sequence[Any]:
     """The rows that are in a batch, in its order, with what is told and marked of them."""
     return session.execute(_ROWS, {"its_batch": batch_id}).all()

@@ -10,12 +10,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from sqlalchemy.orm import Session
 
 from storefront.core.db import transaction
 from storefront.erp import batches, buffer, link, marks
-from storefront.erp.adapter import Ack, Batch, BatchRejected, ErpAmbiguous, ErpError, ErpThrottled, Result
+from storefront.erp.adapter import Ack, Batch, BatchRejected, ErpAmbiguous, ErpError, ErpThrottled, Result, Several
 from storefront.erp.batches import Standing
 from storefront.erp.documents import CANCELLED
 from storefront.erp.exchange import Exchange
@@ -23,8 +24,7 @@ from storefront.erp.link import Lease
 from storefront.erp.marks import Answer
 
 READY_MOST = 20  # batches made before the first of them is answered: an ERP that is down should not cost a table
-AHEAD = 20  # batches that begin, and are marked, in one commit, where that can be
-MARK_SECONDS = 0.25  # by then what was answered is marked, however few batches
+TOGETHER = 20  # batches that are handed over, and marked, at once, where that can be
 SPLIT_TRIES = 5  # a batch that alone fails so often, while others pass, is halved to find out why
 log = logging.getLogger(__name__)
 
@@ -67,12 +67,11 @@ class Turn:
     def __init__(self, exchange: Exchange, lease: Lease, done: Delivered | None = None, now: bool = False):
         self._exchange, self._lease, self._done, self._now = exchange, lease, done or Delivered(), now
         self._room, self._adapter = exchange.room, exchange.adapter
+        self._submit_several: Several | None = getattr(exchange.adapter, "submit_several", None)
         self._until = 0.0
         self._tried: set[str] = set()
         self._made: dict[str, str] = {}  # contents of batches that we made: what was just written need not be read
         self._begun: list[Standing] = []  # noted as sent, and not sent yet
-        self._answered: list[Answer] = []  # and not marked yet
-        self._mark_at = 0.0
 
     def run(self, until: float) -> None:
         self._until = until
@@ -83,7 +82,6 @@ class Turn:
             due = self._begun or self._next()
             if not due or not self._send(due):
                 break
-        self._let_go()
 
     # -- the breaker -------------------------------------------------------------------------------------------
 
@@ -130,7 +128,7 @@ class Turn:
 
     def _take_in(self, batch: Standing, ack: Ack) -> None:
         if ack.refused is not None:
-            self._refused(batch, ack.refused)
+            self._refused([batch], ack.refused)
         else:
             self._mark(batch, ack.results)
         with transaction(self._room.engine) as session:
@@ -174,28 +172,37 @@ class Turn:
         return [one for one, may in zip(unsent, may_go, strict=True) if may], len(unsent)
 
     def _send(self, due: Sequence[Standing]) -> bool:
-        """Send the first batch, or find out what has become of it; return whether to go on with the next."""
-        batch = due[0]
-        self._tried.add(batch.id)
+        """Send the first batch, and some that follow it where that can be, or find out what has become of it.
+
+        Returns whether to go on with the next.
+        """
+        some: Sequence[Standing] = due[:1]
         try:
             if not self._begun:
-                if batch.state == "unknown" and self._adapter.capabilities.can_look_up and self._is_there(batch):
+                self._tried.add(due[0].id)
+                if self._adapter.capabilities.can_look_up and due[0].state == "unknown" and self._is_there(due[0]):
                     return True
                 self._begin(due)
-            self._begun.remove(batch)
-            sent = self._opened(batch)
-            results = self._hand_over(sent)
+            some, self._begun = self._begun, []
+            self._tried |= {one.id for one in some}
+            sent = [self._opened(one) for one in some]
+            answers = self._hand_over(sent)
         except BatchRejected as refusal:
-            self._refused(batch, str(refusal))
+            self._refused(some, str(refusal))
         except ErpError as error:
-            self._put_off(batch, error, "unknown" if isinstance(error, ErpAmbiguous) else batch.state)
+            self._put_off(some, error, isinstance(error, ErpAmbiguous))
             return not self._adapter.capabilities.in_order and self._works()
         except Exception as error:  # a bug of an adapter's: nobody knows what was sent; RQ shows it
-            self._put_off(batch, error, "unknown")
+            self._put_off(some, error, perhaps_there=True)
             raise
         else:
-            self._done.batches += 1
-            self._hear_of(Answer(sent, again=batch.state != "frozen", results=results))
+            self._done.batches += len(some)
+            self._mark_answers(
+                [
+                    Answer(batch, one.state != "frozen", results)
+                    for one, batch, results in zip(some, sent, answers, strict=True)
+                ]
+            )
         return True
 
     def _is_there(self, batch: Standing) -> bool:
@@ -211,48 +218,22 @@ class Turn:
             self._note_sending(session, due, now_ms)
 
     def _note_sending(self, session: Session, due: Sequence[Standing], now_ms: int) -> None:
-        """Note that a batch is about to be sent, and some that follow it where that is sure to do no harm.
-
-        An ERP that works batches off in order knows each by its sequence: one that is sent again, or was not sent
-        after all, is no trouble to it. Others have to be asked about each, or may hear of it twice.
-        """
-        can = self._adapter.capabilities
-        self._begun = list(due[: AHEAD if can.in_order and not can.can_look_up else 1])
-        self._mark_at = time.monotonic() + MARK_SECONDS
+        """Note that a batch is about to be sent, or several that go together because none was sent before."""
+        new = list(takewhile(lambda one: one.state == "frozen", due[:TOGETHER]))
+        self._begun = new if new and self._submit_several else [due[0]]
         batches.note_sending(session, self._begun, now_ms)
 
-    def _hear_of(self, answer: Answer) -> None:
-        """Mark what a batch was answered, with what is not marked yet, unless others follow at once."""
-        self._answered.append(answer)
-        whole = len(answer.batch.documents) == sum(result.outcome != "unknown" for result in answer.results)
-        if not whole or not self._begun or time.monotonic() > self._mark_at:
-            self._mark_answered()
-        if not whole:
-            self._let_go()  # in order: the next waits for this one
-
-    def _mark_answered(self) -> None:
-        """Mark what was answered; with it the next begin, which saves a commit."""
-        if not self._answered:
-            return
+    def _mark_answers(self, answers: Sequence[Answer]) -> None:
+        """Mark what batches were answered; with it the next begin where nothing stands against it: one commit less."""
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             link.check_answered(session, self._lease, now_ms)
-            outcomes = marks.mark_sent(session, self._answered, now_ms)
-            if not self._begun and time.monotonic() < self._until:
-                due = [one for one in self._due(session, now_ms)[0] if one.state == "frozen"]
-                if due:
+            outcomes = marks.mark_sent(session, answers, now_ms)
+            if time.monotonic() < self._until:
+                due, _ = self._due(session, now_ms)
+                if due and due[0].state == "frozen":
                     self._note_sending(session, due, now_ms)
-        self._answered = []
         self._done.outcomes += outcomes
-
-    def _let_go(self) -> None:
-        """Take back the notes about batches that were not sent after all."""
-        frozen = [batch for batch in self._begun if batch.state == "frozen"]
-        self._begun = []
-        if frozen:
-            with transaction(self._room.engine) as session:
-                link.check(session, self._lease, self._room.now_ms())
-                batches.note_unsent(session, frozen)
 
     def _opened(self, batch: Standing) -> Batch:
         content = self._made.pop(batch.id, None)
@@ -261,8 +242,11 @@ class Turn:
                 content = batches.content_of(session, batch)
         return batches.opened(batch, content)
 
-    def _hand_over(self, batch: Batch) -> Sequence[Result]:
-        return self._adapter.cancel(batch) if batch.kind == CANCELLED else self._adapter.submit(batch)
+    def _hand_over(self, some: Sequence[Batch]) -> Sequence[Sequence[Result]]:
+        if self._submit_several and len(some) > 1:
+            return self._submit_several(some)
+        (batch,) = some
+        return [self._adapter.cancel(batch) if batch.kind == CANCELLED else self._adapter.submit(batch)]
 
     def _mark(self, batch: Standing, results: Sequence[Result]) -> bool:
         """Mark the rows of a batch; return whether each of them has an answer now."""
@@ -273,22 +257,26 @@ class Turn:
         self._done.outcomes += marked.outcomes
         return marked.state != "unknown"
 
-    def _refused(self, batch: Standing, words: str) -> None:
+    def _refused(self, some: Sequence[Standing], words: str) -> None:
         """The ERP takes none of a batch, because of something in it: halve it, and in the end we know of what."""
-        self._mark_answered()
+        if len(some) > 1:
+            self._put_off(some, BatchRejected(words), perhaps_there=True)  # by itself each will show which it is
+            return
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             link.check_answered(session, self._lease, now_ms)
-            self._done.outcomes += marks.refuse(session, batch.id, words, now_ms)
+            self._done.outcomes += marks.refuse(session, some[0].id, words, now_ms)
 
-    def _put_off(self, batch: Standing, error: Exception, state: str) -> None:
-        self._mark_answered()
+    def _put_off(self, some: Sequence[Standing], error: Exception, perhaps_there: bool) -> None:
+        """Send the same again later. Those that went with the first may be there too: each is sent by itself then."""
+        first = some[0]
+        state = "unknown" if perhaps_there or len(some) > 1 else first.state
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             there = link.check(session, self._lease, now_ms)
-            alone = batch.tries + 1 >= SPLIT_TRIES and there.failures == 0 and not isinstance(error, ErpThrottled)
-            if alone and batch.documents > 1 and not self._adapter.capabilities.in_order:
-                marks.refuse(session, batch.id, str(error), now_ms)
+            alone = first.tries + 1 >= SPLIT_TRIES and there.failures == 0 and not isinstance(error, ErpThrottled)
+            if alone and first.documents > 1 and not self._adapter.capabilities.in_order:
+                marks.refuse(session, first.id, str(error), now_ms)
             else:
-                marks.put_off(session, batch.id, f"{type(error).__name__}: {error}", state, now_ms)
+                marks.put_off(session, first.id, f"{type(error).__name__}: {error}", state, now_ms)
         self._fail(error)

@@ -173,6 +173,51 @@ def test_a_batch_whose_documents_were_changed_by_hand_is_not_sent(
     assert states(exchange.room) == ["batched"] * 2
 
 
+class Several(Saying):
+    """The same for one that takes several batches at once, in order."""
+
+    def __init__(self, erp: TrueHouse, *answers: ErpError | Callable[[Batch], Sequence[Result]]):
+        super().__init__(erp, *answers, in_order=True, can_look_up=False)
+        self.at_once: list[int] = []
+
+    def submit_several(self, some: Sequence[Batch]) -> Sequence[Sequence[Result]]:
+        self.at_once.append(len(some))
+        return [self.submit(batch) for batch in some]
+
+
+def test_batches_that_were_not_sent_before_go_together(exchange: Exchange, order: Order, erp: TrueHouse) -> None:
+    order(7)
+    several = Several(erp)
+
+    done = delivery.deliver(replace(exchange, adapter=several, batch_size=2))
+
+    assert several.at_once == [4]
+    assert (done.batches, done.outcomes) == (4, {"applied": 7})
+    assert [batch.state for batch in all_batches(exchange.room)] == ["done"] * 4
+
+
+@pytest.mark.parametrize("error", [ErpUnavailable("away"), ErpAmbiguous("late"), BatchRejected("no such article")])
+def test_after_an_error_each_batch_that_went_with_others_goes_by_itself(
+    exchange: Exchange, order: Order, erp: TrueHouse, error: ErpError
+) -> None:
+    order(4)
+
+    def fail(batch: Batch) -> Sequence[Result]:
+        raise error
+
+    several = Several(erp, erp.submit, fail, erp.submit, erp.submit, erp.submit)
+    exchange = replace(exchange, adapter=several, batch_size=1)
+    delivery.deliver(exchange)
+    first = [batch.state for batch in all_batches(exchange.room)]
+    let_be_due(exchange.room)
+    delivery.deliver(exchange)
+
+    assert first == ["unknown"] * 4  # the first may have arrived, and perhaps those after it
+    assert several.at_once == [4]
+    assert [batch.sequence for batch in several.seen] == [1, 2, 1, 2, 3, 4]
+    assert states(exchange.room) == ["applied"] * 4
+
+
 # -- outcomes --------------------------------------------------------------------------------------------------
 
 

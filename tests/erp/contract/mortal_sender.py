@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -71,7 +72,8 @@ class Mortal:
         self.has_sent = False
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._adapter, name)
+        found = getattr(self._adapter, name)
+        return partial(self._send, found) if name == "submit_several" else found
 
     def submit(self, batch: Batch) -> Sequence[Result]:
         return self._send(self._adapter.submit, batch)
@@ -79,12 +81,12 @@ class Mortal:
     def cancel(self, batch: Batch) -> Sequence[Result]:
         return self._send(self._adapter.cancel, batch)
 
-    def _send(self, call: Callable[[Batch], Sequence[Result]], batch: Batch) -> Sequence[Result]:
+    def _send(self, call: Callable[[Any], Any], sent: Any) -> Any:
         if self._point == "before" or self.has_sent:  # what was sent before this batch is marked by now
             die()
         if self._point == "within":
             threading.Timer(self._seconds, die).start()
-        results = call(batch)
+        results = call(sent)
         self.has_sent = True
         if self._point in ("within", "accepted"):
             die()

@@ -19,7 +19,8 @@ class Troubled:
         self.met: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._adapter, name)
+        found = getattr(self._adapter, name)
+        return self._send_several if name == "submit_several" else found
 
     def health(self) -> str:
         return self._perhaps(self._adapter.health)
@@ -43,6 +44,9 @@ class Troubled:
             self.met.add("away")
             raise ErpUnavailable("nobody answers")
         return call()
+
+    def _send_several(self, batches: Sequence[Batch]) -> Sequence[Sequence[Result]]:
+        return [self._send(self._adapter.submit, batch) for batch in batches]  # some, before something goes wrong
 
     def _send(self, call: Callable[[Batch], Sequence[Result]], batch: Batch) -> Sequence[Result]:
         self._deck = self._deck or self._dice.sample(DECK, len(DECK))

@@ -63,10 +63,19 @@ class FileDrop:
         return f"{self.folder.where}: {len(waiting)} order files in it"
 
     def submit(self, batch: Batch) -> Sequence[Result]:
-        return self._send(batch)
+        return self.submit_several([batch])[0]
 
-    def cancel(self, batch: Batch) -> Sequence[Result]:
-        return self._send(batch)
+    cancel = submit
+
+    def submit_several(self, batches: Sequence[Batch]) -> Sequence[Sequence[Result]]:
+        files: dict[str, bytes] = {}
+        for batch in batches:
+            name = name_of("orders", batch.sequence)
+            table, totals = write_orders(batch)
+            files |= {sidecar_of(name): totals, name: table}  # totals come first: who sees a file can check it
+        with self._at_work():
+            was_there = self._put(files)
+            return [self._results(batch, was_there) for batch in batches]
 
     def lookup(self, keys: Sequence[str]) -> Mapping[str, Result]:
         return {}
@@ -111,16 +120,8 @@ class FileDrop:
             for entry in entries[:-1]:
                 self.folder.archive(entry.name)
 
-    def _send(self, batch: Batch) -> Sequence[Result]:
-        name = name_of("orders", batch.sequence)
-        table, totals = write_orders(batch)
-        with self._at_work():
-            was_there = self._put({sidecar_of(name): totals, name: table})
-            told = self._early_ack(batch) if was_there else {}
-        return [told.get(one.key) or Result(one.key, self.sent, name) for one in batch.documents]
-
     def _put(self, files: Mapping[str, bytes]) -> bool:
-        """Put what is not there yet; return whether all of it was. Totals come first: who sees a file can check it."""
+        """Put what is not there yet; return whether all of it was."""
         for _ in range(SENDERS_AT_ONCE):
             missing = {name: data for name, data in files.items() if not self._is_there(name, data)}
             try:
@@ -128,7 +129,7 @@ class FileDrop:
                 return not missing
             except FileExistsError:  # another sender has been quicker: with the same, or it is an alarm
                 continue
-        raise ErpUnavailable(f"{self.folder.where}: another sender writes {' and '.join(files)} right now")
+        raise ErpUnavailable(f"{self.folder.where}: another sender writes some of {', '.join(files)} right now")
 
     def _is_there(self, name: str, data: bytes) -> bool:
         """Whether this very content was put before. Raises ErpAlarm where it was another."""
@@ -137,6 +138,11 @@ class FileDrop:
             return found is not None
         hashes = f"SHA-256 {sha256(found).hexdigest()}, not {sha256(data).hexdigest()}"
         raise ErpAlarm(f"{name}: there is one of another content ({hashes}); nothing is overwritten")
+
+    def _results(self, batch: Batch, was_there: bool) -> Sequence[Result]:
+        told = self._early_ack(batch) if was_there else {}
+        name = name_of("orders", batch.sequence)
+        return [told.get(one.key) or Result(one.key, self.sent, name) for one in batch.documents]
 
     def _early_ack(self, batch: Batch) -> dict[str, Result]:
         """What was said of a batch that was sent before, by a sender who did not live to hear it; put away, perhaps."""

@@ -32,7 +32,7 @@ def write_orders(batch: Batch) -> tuple[bytes, bytes]:
 
 
 def _rows(document: Document) -> Iterator[tuple[object, ...]]:
-    sign = _sign(document)
+    sign = _sign(document.kind)
     order = (document.currency, document.kind, escape(document.number), iso(document.at_ms))
     address = [escape(text) for text in _address(document)]
     for one in document.lines:
@@ -48,15 +48,16 @@ def _address(document: Document) -> tuple[str, ...]:
 
 
 def _totals(batch: Batch, table: bytes) -> bytes:
-    lines = [(_sign(document), line) for document in batch.documents for line in document.lines]
+    lines = [line for document in batch.documents for line in document.lines]
+    sign = _sign(batch.kind)
     totals = {
         "batch": batch.id,
         "sequence": batch.sequence,
         "kind": batch.kind,
         "orders": len(batch.documents),
         "lines": len(lines),
-        "quantity": sum(sign * line.quantity for sign, line in lines),
-        "amount": _plain(sum((sign * line.quantity * line.unit_price for sign, line in lines), Decimal(0))),
+        "quantity": sign * sum([line.quantity for line in lines]),
+        "amount": _plain(sign * sum([line.quantity * line.unit_price for line in lines], Decimal(0))),
         "currency": ",".join(sorted({document.currency for document in batch.documents})),
         "sha256": sha256(table).hexdigest(),
         "content_hash": batch.content_hash,
@@ -70,5 +71,5 @@ def _plain(amount: Decimal) -> str:
     return f"{amount:f}" if "E" in text else text
 
 
-def _sign(document: Document) -> int:
-    return -1 if document.kind == CANCELLED else 1
+def _sign(kind: str) -> int:
+    return -1 if kind == CANCELLED else 1

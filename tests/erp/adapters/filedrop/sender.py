@@ -1,7 +1,8 @@
 """A program that sends batches as the shop does, and is killed again and again in the middle of it.
 
-python -m tests.erp.adapters.filedrop.sender FOLDER KILLS SEED: prints how many batches were marked as sent. Every
-sender is a child of its own; what one has marked is kept in a file beside FOLDER, and the next goes on after it.
+python -m tests.erp.adapters.filedrop.sender FOLDER KILLS SEED SEVERAL: prints how many batches were marked as sent,
+SEVERAL of them at once. Every sender is a child of its own; what one has marked is kept in a file beside FOLDER, and
+the next goes on after it.
 """
 
 import os
@@ -25,14 +26,14 @@ def numbered(sequence: int) -> Batch:
     return batch(sequence, *(order(50 * sequence + place, line(1), line(2, "CAP", place)) for place in range(1, 21)))
 
 
-def send(folder: Path, marks: Path) -> None:
-    """Send one batch after the other, without end."""
+def send(folder: Path, marks: Path, several: int) -> None:
+    """Send one batch after the other, or several at once, without end."""
     adapter = FileDrop(LocalFolder(folder))
     while True:
-        sequence = marked(marks) + 1
-        adapter.submit(numbered(sequence))
+        first = marked(marks) + 1
+        adapter.submit_several([numbered(first + place) for place in range(several)])
         draft = marks.with_suffix(".draft")
-        draft.write_text(str(sequence))
+        draft.write_text(str(first + several - 1))
         draft.rename(marks)
 
 
@@ -56,10 +57,15 @@ def run_and_kill(work: Callable[[], None], seconds: float) -> None:
 
 
 def main() -> None:
-    folder, kills, dice = Path(sys.argv[1]), int(sys.argv[2]), random.Random(int(sys.argv[3]))
+    folder, kills, dice, several = (
+        Path(sys.argv[1]),
+        int(sys.argv[2]),
+        random.Random(int(sys.argv[3])),
+        int(sys.argv[4]),
+    )
     marks = folder.with_suffix(".marks")
     for _ in range(kills):
-        run_and_kill(lambda: send(folder, marks), dice.uniform(0.001, LONGEST_LIFE_SECONDS))
+        run_and_kill(lambda: send(folder, marks, several), dice.uniform(0.001, LONGEST_LIFE_SECONDS))
     print(marked(marks))
 
 

@@ -246,3 +246,19 @@ def test_an_archived_file_is_the_same_one_when_its_mover_was_killed_before_the_l
 
     assert [path.name for path in (drop / "archive").iterdir()] == ["ack-000001.csv"]
     assert not (drop / "ack-000001.csv").exists()
+
+
+def test_several_with_a_foreign_file_among_them_are_an_alarm_and_nothing_is_overwritten(
+    adapter: FileDrop, drop: Path
+) -> None:
+    some = [batch(number) for number in range(1, 5)]
+    adapter.submit(batch(3, order(99)))
+    foreign = (drop / "orders-000003.csv").read_bytes()
+
+    with pytest.raises(ErpAlarm, match=r"orders-000003.*: there is one of another content"):
+        adapter.submit_several(some)
+    answers = [adapter.submit(one) for one in some[:2]]
+
+    assert [[one.outcome for one in results] for results in answers] == [["accepted"]] * 2
+    assert (drop / "orders-000003.csv").read_bytes() == foreign
+    assert not (drop / "orders-000004.csv").exists()
