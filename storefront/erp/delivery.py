@@ -258,14 +258,17 @@ class Turn:
         return marked.state != "unknown"
 
     def _refused(self, some: Sequence[Standing], words: str) -> None:
-        """The ERP takes none of a batch, because of something in it: halve it, and in the end we know of what."""
-        if len(some) > 1:
-            self._put_off(some, BatchRejected(words), perhaps_there=True)  # by itself each will show which it is
-            return
+        """The ERP takes none of a batch, because of something in it: halve it, and in the end we know of what.
+
+        Of several that went together nobody knows which it was; sent by itself each will show it.
+        """
         with transaction(self._room.engine) as session:
             now_ms = self._room.now_ms()
             link.check_answered(session, self._lease, now_ms)
-            self._done.outcomes += marks.refuse(session, some[0].id, words, now_ms)
+            if len(some) > 1:
+                marks.put_off(session, some[0].id, words, "unknown", now_ms)
+            else:
+                self._done.outcomes += marks.refuse(session, some[0].id, words, now_ms)
 
     def _put_off(self, some: Sequence[Standing], error: Exception, perhaps_there: bool) -> None:
         """Send the same again later. Those that went with the first may be there too: each is sent by itself then."""
