@@ -22,6 +22,7 @@ from storefront.stock import ledger
 from storefront.stock.rebuild import rebuild
 from storefront.stock.stockroom import Stockroom
 from tests.postgres import PostgresMissing, PostgresServer, find_programs
+from tests.rule_code import keep_rule_code
 
 ORIGIN = {"Origin": "http://localhost"}  # a browser sends it by itself; Flask's test client does not
 TOGETHER = ("browser", "live", "erp/adapters/tryton", "processes")  # folders that start whole servers, in their order
@@ -52,10 +53,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """The garbage collector, a quarter of the time of tests/cart, need not look at what is there for the whole run."""
+    """What is there for the whole run is not looked at by the garbage collector, which took a quarter of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    keep_rule_code()
 
 
 class FoldersOfShops(LoadScopeScheduling):
