@@ -14,11 +14,14 @@ from types import FrameType
 from typing import Any
 
 from flask import Flask
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import SimpleWorker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
+from rq.worker import WorkerStatus
 
 from storefront import create_app
 from storefront.core.errors import in_a_line, is_outage
@@ -47,6 +50,12 @@ class Worker(SimpleWorker):
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
         self.asked_to_stop = True
         super().request_stop(signum, frame)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Stop between jobs if that was asked: what RQ's signal handler raises may be caught by whoever it hits."""
+        if self.asked_to_stop and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+        super().heartbeat(timeout, pipeline)
 
     def subscribe(self) -> None:
         """Take no commands over Redis: nobody sends any, and RQ's listener does not outlive a Redis that is away."""
