@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -45,10 +46,10 @@ class Worker(SimpleWorker):
     dequeue_timeout = 2  # seconds; the next is longer
     connection_timeout = 3
     max_connection_wait_time = 2.0  # RQ: a minute, in which no hold would expire though Redis is back
-    asked_to_stop = False
+    asked_to_stop = False  # all of this process: one may be asked that has given up, before the next is there
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
-        self.asked_to_stop = True
+        Worker.asked_to_stop = True
         super().request_stop(signum, frame)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
@@ -100,23 +101,22 @@ def hire(kind: type[Worker] = Worker, name: str = QUEUE) -> Worker:
     )
 
 
-def work(kind: type[Worker] = Worker, name: str = QUEUE) -> bool:
-    """Work until asked to stop, or until RQ gives up; return whether it was asked to."""
-    worker = None
-    try:
-        worker = hire(kind, name)
-        worker.work(logging_level="WARNING")
-    except RedisError as error:
-        log.warning("Redis does not let us work, trying again: %s", in_a_line(error))
-    return worker is not None and worker.asked_to_stop
+def work(kind: type[Worker] = Worker, name: str = QUEUE) -> None:
+    """Work until asked to stop, whatever becomes of Redis."""
+    while True:
+        try:
+            hire(kind, name).work(logging_level="WARNING")
+        except RedisError as error:
+            log.warning("Redis does not let us work, trying again: %s", in_a_line(error))
+        if Worker.asked_to_stop:
+            return
+        time.sleep(PAUSE_SECONDS)
 
 
 def work_beside(app: Flask, name: str) -> None:
     """Work on a queue of what talks to others for as long as the process lives; killed anywhere, it does no harm."""
-    while True:
-        with app.app_context():
-            work(ThreadWorker, name)
-        time.sleep(PAUSE_SECONDS)
+    with app.app_context():
+        work(ThreadWorker, name)
 
 
 def main() -> None:
@@ -128,13 +128,10 @@ def main() -> None:
         queues = (SYNC, EVENTS) if take("events") else (SYNC,)
     for name in queues:
         threading.Thread(target=work_beside, args=(app, name), name=name, daemon=True).start()
-    with app.app_context():
-        while True:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: sys.exit())  # RQ puts its own in their place while it works
-            if work():
-                return
-            time.sleep(PAUSE_SECONDS)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit())  # RQ puts its own in their place once it works
+    with app.app_context(), suppress(StopRequested):  # from RQ's, between two workers
+        work()
 
 
 if __name__ == "__main__":
