@@ -113,6 +113,11 @@ def read_document(encoded: str) -> Document:
     return msgspec.json.decode(encoded, type=Document)
 
 
+def read_event(encoded: str) -> Event:
+    """The event that `encode` made this of."""
+    return msgspec.json.decode(encoded, type=Event)
+
+
 def edited(encoded: str, edits: dict[str, str]) -> str:
     """An order or cancellation with other words in it (see EDITABLE), encoded."""
     return encode(replace(read_document(encoded), **edits))

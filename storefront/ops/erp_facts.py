@@ -12,7 +12,7 @@ from storefront.core.db import transaction
 from storefront.core.times import iso
 from storefront.erp import batches, buffer, link
 from storefront.erp.buffer import Backlog, NotDead, UnknownRow
-from storefront.erp.documents import VERSIONS, Document, read_document
+from storefront.erp.documents import VERSIONS, Document, Event, read_document, read_event
 from storefront.erp.events.rows import CHANNEL as EVENTS
 from storefront.erp.exchange import Exchange
 from storefront.erp.models import BufferRow, ErpBatch, ErpLink, ErpProblem, ErpSnapshot
@@ -145,13 +145,13 @@ def batches_of(room: Stockroom, channel: str, page: int) -> tuple[list[BatchFact
     return [BatchFacts(*row) for row in rows[:PAGE]], len(rows) > PAGE
 
 
-def events_of(room: Stockroom, page: int) -> tuple[Sequence[BufferRow], bool]:
-    """A page of events, the newest first, counted from 1; and whether there is another after it."""
+def events_of(room: Stockroom, page: int) -> tuple[Sequence[tuple[BufferRow, Event]], bool]:
+    """A page of events, the newest first, counted from 1, each with its row; and whether there is another after it."""
     events = select(BufferRow).where(BufferRow.channel == EVENTS).options(joinedload(BufferRow.document))
     query = events.order_by(BufferRow.id.desc())
     with Session(room.engine) as session:
         rows = session.scalars(query.offset((page - 1) * PAGE).limit(PAGE + 1)).all()
-    return rows[:PAGE], len(rows) > PAGE
+    return [(row, read_event(row.document.text)) for row in rows[:PAGE]], len(rows) > PAGE
 
 
 def sent_since(exchange: Exchange, since_ms: int) -> list[dict[str, Any]]:
