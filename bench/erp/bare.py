@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-HEADER: dict[str, type] = {"order_id": int, "line": int, "quantity": int, "unit_price": Decimal, "tax": Decimal}
+TYPES: dict[str, type] = {"order_id": int, "line": int, "quantity": int, "unit_price": Decimal, "tax": Decimal}
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def read_files(drop: Path, past: int) -> list[Files]:
 def _read(path: Path) -> Files:
     table, totals = path.read_bytes(), path.with_suffix(".json").read_bytes()
     header, *rows = csv.reader(io.StringIO(table.decode(), newline=""))
-    types = [HEADER.get(name, str) for name in header]
+    types = [TYPES.get(name, str) for name in header]
     values = [tuple(kind(cell) for kind, cell in zip(types, row, strict=True)) for row in rows]
     return Files(path.name, table, totals, [tuple(header), *values], json.loads(totals))
 

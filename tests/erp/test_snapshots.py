@@ -1,6 +1,7 @@
 """What comes in: figures, orders and holds cross each other in every order, and nothing is sold twice."""
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.erp.history.machine import SKUS, SnapshotHistory, begin, play
 
 MORE = int(os.environ.get("MORE_HISTORIES", 1))  # so many times as many in `make chaos`
 HISTORIES = {"sqlite": 15 * MORE, "postgresql": 4 * MORE}
+TRIES = 5
 KINDS: list[tuple[Stock, Watermark]] = [
     ("promisable", "applied_set"),
     ("promisable", "batch_sequence"),
@@ -37,10 +39,13 @@ def shop(room: Stockroom) -> Stockroom:
 def test_whatever_crosses_whatever_nothing_is_oversold_and_no_unit_is_lost(
     shop: Stockroom, stock: Stock, watermark: Watermark
 ) -> None:
-    histories = HISTORIES[shop.engine.dialect.name]
-    met = play(shop, stock, watermark, histories)
+    met: Counter[str] = Counter()
+    for _ in range(TRIES):  # a few histories may by chance be without an order: then some more
+        met += play(shop, stock, watermark, HISTORIES[shop.engine.dialect.name])
+        if met["ordered"]:
+            break
 
-    assert met["ordered"] or histories < 10, met  # a few may by chance be without an order
+    assert met["ordered"], met
 
 
 def drop_on_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
